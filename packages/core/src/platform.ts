@@ -1,0 +1,42 @@
+/**
+ * Names and settings that the local platform and infra/ share, so that they cannot drift. Names are the seeds'.
+ */
+export const TABLE_NAME = "CentralLLMAudit";
+export const AUDIT_BUCKET = "central-llm-audit";
+export const RAW_ARCHIVE_BUCKET = "central-llm-audit-raw";
+export const AUDIT_PREFIX = "logs";
+export const INGEST_QUEUE = "llm-audit-ingest";
+export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
+export const INGEST_FUNCTION = "llm-audit-ingest";
+export const MAX_PREVIEW_CHARS = 2048;
+
+/** SQS → Lambda event source mapping of the ingest function. */
+export const INGEST = {
+  batchSize: 100,
+  /** Seconds that a batch may fill before the function is called. */
+  batchingWindow: 1,
+  maxConcurrency: 10,
+  /** Failed receives before SQS itself moves a message to the dead-letter queue. */
+  maxReceiveCount: 5,
+  timeoutSeconds: 60,
+  /** AWS asks for at least six times the function's time-out. */
+  visibilityTimeoutSeconds: 360,
+  /** 14 days, SQS's maximum. */
+  retentionSeconds: 1_209_600,
+} as const;
+
+/** Ports before PORT_OFFSET, all on 127.0.0.1. */
+export const PORTS = {
+  edge: 8080,
+  centralProxy: 8000,
+  demoModel: 8001,
+  gateway: 4000,
+  console: 3000,
+  aws: 4566,
+  postgres: 5433,
+} as const;
+
+/** The headers that name a caller on the central path (seed 002 §10). */
+export const REQUIRED_HEADERS = ["x-llm-source", "x-llm-user", "x-llm-request-type"] as const;
+/** Set by API Gateway from the caller's API key, never taken from a client. */
+export const API_KEY_ID_HEADER = "x-llm-api-key-id";
