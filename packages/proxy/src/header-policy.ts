@@ -1,0 +1,138 @@
+/** Which headers cross the proxy, and which the audit keeps. */
+import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
+
+/** RFC 9110 §7.6.1: these concern one connection and never cross a proxy; `Connection` may name more. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Not for the model server: our own credentials, what we set anew, and what the platform answers itself. */
+const NOT_FORWARDED = new Set([
+  "host",
+  "content-length",
+  "expect",
+  "cookie",
+  "x-api-key",
+  "x-request-id",
+  API_KEY_ID_HEADER,
+]);
+
+/** The audit keeps these and nothing else, so that no credential of a scheme yet to be invented can slip in. */
+const AUDITED_REQUEST = new Set([
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "host",
+  "idempotency-key",
+  "origin",
+  "openai-beta",
+  "anthropic-version",
+  "anthropic-beta",
+  "traceparent",
+  "user-agent",
+  "via",
+  "x-amzn-trace-id",
+  "x-forwarded-for",
+  "x-llm-request-type",
+  "x-llm-source",
+  "x-llm-user",
+  "x-request-id",
+  "x-stainless-lang",
+  "x-stainless-package-version",
+  "x-stainless-retry-count",
+  "x-stainless-runtime",
+]);
+
+const AUDITED_RESPONSE = new Set([
+  "cache-control",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "date",
+  "openai-model",
+  "openai-processing-ms",
+  "openai-version",
+  "retry-after",
+  "server",
+  "x-ratelimit-limit-requests",
+  "x-ratelimit-limit-tokens",
+  "x-ratelimit-remaining-requests",
+  "x-ratelimit-remaining-tokens",
+  "x-request-id",
+]);
+
+const MAX_AUDITED_VALUE = 1024;
+
+type IncomingHeaders = Record<string, string | string[] | undefined>;
+
+/** The names that this message's `Connection` header adds to the hop-by-hop ones. */
+function connectionNames(headers: IncomingHeaders): Set<string> | null {
+  const connection = headers.connection;
+  if (connection === undefined || connection === "keep-alive" || connection === "close") return null;
+  const value = Array.isArray(connection) ? connection.join(",") : connection;
+  return new Set(value.split(",").map((name) => name.trim().toLowerCase()));
+}
+
+/**
+ * The request's headers for the upstream, as a flat list of names and values. `content-length` is left to the caller,
+ * who knows the body's size.
+ */
+export function forwardedToUpstream(
+  headers: IncomingHeaders,
+  requestId: string,
+  options: { apiKey: string | undefined; plain: boolean },
+): string[] {
+  const named = connectionNames(headers);
+  const out = ["x-request-id", requestId];
+  for (const name in headers) {
+    if (HOP_BY_HOP.has(name) || NOT_FORWARDED.has(name) || named?.has(name)) continue;
+    if (name === "authorization" && options.apiKey !== undefined) continue;
+    // A stream that we have to read on its way (to hide a chunk) must not be compressed.
+    if (name === "accept-encoding" && options.plain) continue;
+    const value = headers[name];
+    if (Array.isArray(value)) for (const one of value) out.push(name, one);
+    else if (value !== undefined) out.push(name, value);
+  }
+  if (options.apiKey !== undefined) out.push("authorization", `Bearer ${options.apiKey}`);
+  return out;
+}
+
+/** The response's headers for the client, as a flat list. `x-request-id` is ours, whatever the upstream says. */
+export function forwardedToClient(headers: IncomingHeaders, requestId: string): string[] {
+  const named = connectionNames(headers);
+  const out: string[] = [];
+  for (const name in headers) {
+    if (HOP_BY_HOP.has(name) || name === "x-request-id" || named?.has(name)) continue;
+    const value = headers[name];
+    if (Array.isArray(value)) for (const one of value) out.push(name, one);
+    else if (value !== undefined) out.push(name, value);
+  }
+  out.push("x-request-id", requestId);
+  return out;
+}
+
+function audited(headers: IncomingHeaders, allowed: Set<string>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name in headers) {
+    if (!allowed.has(name)) continue;
+    const value = headers[name];
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(", ") : value;
+    out[name] = text.length > MAX_AUDITED_VALUE ? text.slice(0, MAX_AUDITED_VALUE) : text;
+  }
+  return out;
+}
+
+export const auditedRequest = (headers: IncomingHeaders) => audited(headers, AUDITED_REQUEST);
+export const auditedResponse = (headers: IncomingHeaders) => audited(headers, AUDITED_RESPONSE);

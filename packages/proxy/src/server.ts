@@ -1,0 +1,164 @@
+/** The HTTP server: `/v1/*` is the model's, `/health`, `/ready` and `/metrics` are the operators'. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { errorBody, INTERNAL } from "@central-llm/core/api-error";
+import { newRequestId } from "@central-llm/core/request-id";
+import { type Config, parseConfig } from "./config.ts";
+import { Exchange } from "./exchange.ts";
+import { ModelProxy } from "./model-proxy.ts";
+
+export interface RunningProxy {
+  port: number;
+  /** The writer's name in the chain. */
+  writer: string;
+  /** Stops accepting, lets open requests end, uploads the spool. */
+  close(): Promise<void>;
+}
+
+/** Starts a proxy. @param environment as in config.ts */
+export async function startProxy(environment: Record<string, unknown>): Promise<RunningProxy> {
+  const config = parseConfig(environment);
+  const proxy = await ModelProxy.start(config);
+  const server = listener(config, proxy);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port: config.PORT, host: config.HOST, backlog: 1024 }, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  proxy.log.info({ port, writer: proxy.capture.writer, upstream: config.UPSTREAM_URL }, "listening");
+  return {
+    port,
+    writer: proxy.capture.writer,
+    async close() {
+      proxy.draining = true;
+      const closed = new Promise((done) => server.close(done));
+      server.closeIdleConnections();
+      await proxy.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listener(config: Config, proxy: ModelProxy): Server {
+  const server = createServer({
+    maxHeaderSize: config.MAX_HEADER_BYTES,
+    headersTimeout: config.HEAD_TIMEOUT_MS,
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: Math.min(5_000, config.HEAD_TIMEOUT_MS),
+    // Longer than the load balancers' idle time-outs (ALB 60 s): they, not we, end idle connections.
+    keepAliveTimeout: 75_000,
+    noDelay: true,
+  });
+  server.maxHeadersCount = 200;
+  server.on("request", (request, response) => route(proxy, request, response, false));
+  server.on("checkContinue", (request, response) => route(proxy, request, response, true));
+  server.on("clientError", refuseMalformed);
+  return server;
+}
+
+function route(
+  proxy: ModelProxy,
+  request: IncomingMessage,
+  response: ServerResponse,
+  continues: boolean,
+): void {
+  const url = request.url ?? "";
+  if (url.startsWith("/v1/")) return new Exchange(proxy, request, response).run(continues);
+  if (continues) response.writeContinue();
+  request.resume();
+  operators(proxy, request, response).catch((error: unknown) => {
+    proxy.log.error({ err: error }, "An operator's request failed");
+    answer(response, 500, "application/json", errorBody(INTERNAL));
+  });
+}
+
+async function operators(
+  proxy: ModelProxy,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? "").split("?", 1)[0];
+  if (request.method === "GET" || request.method === "HEAD") {
+    if (path === "/health") {
+      // A load balancer must send no more while we drain.
+      return answer(
+        response,
+        proxy.draining ? 503 : 200,
+        "application/json",
+        JSON.stringify({ status: proxy.draining ? "draining" : "ok" }),
+      );
+    }
+    if (path === "/ready") return ready(proxy, response);
+    if (path === "/metrics") {
+      return answer(
+        response,
+        200,
+        proxy.metrics.registry.contentType,
+        await proxy.metrics.registry.metrics(),
+      );
+    }
+  }
+  const message = `Unknown request URL: ${request.method} ${path}. The model's paths begin with /v1/.`;
+  const error = { status: 404, type: "invalid_request_error", code: "unknown_url", message };
+  answer(response, 404, "application/json", errorBody(error));
+}
+
+/** Ready: the upstream takes connections and the spool takes records. */
+async function ready(proxy: ModelProxy, response: ServerResponse): Promise<void> {
+  const upstream = await proxy.pool
+    .request({ path: proxy.upstreamPath("/v1/models"), method: "GET", headersTimeout: 2_000 })
+    .then(async ({ body }) => {
+      await body.dump();
+      return true;
+    })
+    .catch(() => false);
+  const spool = proxy.capture.healthy;
+  const status = upstream && spool && !proxy.draining ? 200 : 503;
+  answer(response, status, "application/json", JSON.stringify({ upstream, spool, draining: proxy.draining }));
+}
+
+function answer(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": newRequestId().id,
+  });
+  response.end(body);
+}
+
+const MALFORMED: Record<string, { status: string; code: string; message: string }> = {
+  HPE_HEADER_OVERFLOW: {
+    status: "431 Request Header Fields Too Large",
+    code: "headers_too_large",
+    message: "The request's headers are larger than the platform takes.",
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: "408 Request Timeout",
+    code: "request_timeout",
+    message: "The request did not arrive in time.",
+  },
+};
+const NOT_HTTP = {
+  status: "400 Bad Request",
+  code: "bad_request",
+  message: "This is not a valid HTTP/1.1 request.",
+};
+
+/** Answers what node's parser refuses. There is no request yet, so there is nothing to audit but the attempt's metric. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const { status, code, message } = MALFORMED[error.code ?? ""] ?? NOT_HTTP;
+  const body = errorBody({
+    status: Number(status.slice(0, 3)),
+    type: "invalid_request_error",
+    code,
+    message,
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `x-request-id: ${newRequestId().id}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,50 @@
+/** What the data path writes into the spool's frames, and the uploader turns into audit objects. */
+import type { AuditRecord } from "@central-llm/core/audit-record";
+
+export type BodyKind = "json" | "text" | "binary" | "none";
+
+/** Known when the request has been read: the meta of an intent, and the first part of an end's. */
+export interface RequestPart {
+  /** Our own id for it, a UUIDv7; joins the intent and the end. */
+  id: string;
+  /** The name that its object shall have: the client's id where that is safe and free, else `id`. */
+  name: string;
+  clientRequestId: string | null;
+  profile: AuditRecord["profile"];
+  projectId: string;
+  userId: string;
+  requestType: string;
+  identity: AuditRecord["identity"];
+  /** Epoch milliseconds, as are all times in the spool. */
+  receivedAt: number;
+  http: AuditRecord["http"];
+  model: { requested: string | null; provider: string };
+  policy: AuditRecord["policy"];
+  requestHeaders: Record<string, string>;
+  /** Of the whole body; the frame may hold less of it. */
+  requestBytes: number;
+  requestKind: BodyKind;
+  /** Given when the frame holds less than the whole. */
+  requestSha256?: string;
+}
+
+/** Known when the answer has gone. */
+export interface EndPart {
+  sequence: number;
+  completedAt: number;
+  latencyMs: number;
+  timeToFirstTokenMs: number | null;
+  statusCode: number;
+  outcome: AuditRecord["outcome"];
+  error: AuditRecord["error"];
+  responseHeaders: Record<string, string>;
+  /** What the client was sent. */
+  responseBytes: number;
+  responseSha256?: string;
+  responseChunks: number;
+  responseComplete: boolean;
+  /** The frame holds the upstream's usage chunk, which the client was not sent. */
+  usageHidden?: true;
+}
+
+export type EndMeta = RequestPart & EndPart;

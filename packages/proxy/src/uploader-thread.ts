@@ -1,0 +1,102 @@
+/** The data path's handle on the uploader's thread. A thread that dies is started again and goes on from its checkpoint. */
+import { Worker } from "node:worker_threads";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Watermark } from "./spool-layout.ts";
+import type { FromUploader, Progress, ToUploader, UploaderData } from "./uploader.ts";
+
+const RESTART_MS = 1_000;
+
+interface Parts {
+  writer: string;
+  directory: string;
+  watermark: Watermark;
+  log: Logger;
+  metrics: Metrics;
+}
+
+export class UploaderThread {
+  readonly #data: UploaderData;
+  readonly #parts: Parts;
+  #worker!: Worker;
+  #closing = false;
+  #oldest: number | null = null;
+  onProgress: (progress: Progress) => void = () => {};
+  onNameTaken: (id: string) => void = () => {};
+
+  constructor(config: Config, parts: Parts) {
+    this.#parts = parts;
+    this.#data = {
+      store: {
+        bucket: config.AUDIT_BUCKET,
+        region: config.AWS_REGION,
+        endpoint: config.s3Endpoint,
+        connections: config.AUDIT_UPLOAD_CONCURRENCY,
+      },
+      prefix: config.AUDIT_PREFIX,
+      spoolDirectory: config.SPOOL_DIR,
+      writer: parts.writer,
+      directory: parts.directory,
+      watermark: parts.watermark.shared,
+      concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
+    };
+    parts.metrics.sources.spoolAge = () =>
+      this.#oldest === null ? 0 : Math.max(0, Date.now() - this.#oldest) / 1000;
+    this.#start();
+  }
+
+  /** Asks S3 whether the name is taken; `onNameTaken` tells when it is. */
+  probe(id: string, key: string): void {
+    this.#send({ kind: "probe", id, key });
+  }
+
+  /** Uploads what is on disk, for at most `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    this.#closing = true;
+    const exited = new Promise<void>((done) => this.#worker.once("exit", () => done()));
+    this.#send({ kind: "close", drainMs });
+    const late = setTimeout(() => void this.#worker.terminate(), drainMs + 2_000);
+    await exited;
+    clearTimeout(late);
+  }
+
+  #start(): void {
+    // Bundled as JavaScript for the image, run from its source elsewhere.
+    const entry = import.meta.url.endsWith(".ts") ? "./uploader.ts" : "./uploader.js";
+    const { log } = this.#parts;
+    this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: this.#data });
+    this.#worker.on("message", (message: FromUploader) => this.#receive(message));
+    this.#worker.on("error", (error) => log.error({ err: error }, "The uploader's thread failed"));
+    this.#worker.on("exit", () => {
+      if (this.#closing) return;
+      setTimeout(() => this.#start(), RESTART_MS).unref();
+    });
+  }
+
+  #send(message: ToUploader): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromUploader): void {
+    const { log, metrics } = this.#parts;
+    switch (message.kind) {
+      case "log":
+        return log[message.level](message.fields, message.message);
+      case "name-taken":
+        return this.onNameTaken(message.id);
+      case "progress":
+        this.#oldest = message.oldest;
+        metrics.uploads.inc(message.uploads);
+        for (const [reason, count] of Object.entries(message.failures))
+          metrics.uploadFailures.inc({ reason }, count);
+        for (const [outcome, count] of Object.entries(message.recovered))
+          metrics.recovered.inc({ outcome }, count);
+        for (const [model, { prompt, completion }] of Object.entries(message.tokens)) {
+          metrics.tokens.inc({ model, direction: "prompt" }, prompt);
+          metrics.tokens.inc({ model, direction: "completion" }, completion);
+        }
+        return this.onProgress(message);
+    }
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * The uploader's thread: builds audit objects from the spool and puts them into S3, off the data path's event loop. First its own
+ * writer's records as they come, beside them those of writers that died.
+ */
+import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { ObjectStore, type StoreOptions } from "./object-store.ts";
+import { recover } from "./recovery.ts";
+import { Watermark } from "./spool-layout.ts";
+import { claimDeadWriters } from "./writer.ts";
+import { Slots, WriterUpload } from "./writer-upload.ts";
+
+export interface UploaderData {
+  store: StoreOptions;
+  prefix: string;
+  spoolDirectory: string;
+  writer: string;
+  directory: string;
+  watermark: SharedArrayBuffer;
+  concurrency: number;
+}
+
+export type ToUploader = { kind: "probe"; id: string; key: string } | { kind: "close"; drainMs: number };
+
+export interface Progress {
+  kind: "progress";
+  confirmedBytes: number;
+  confirmedRecords: number;
+  /** Epoch milliseconds; null when nothing waits. */
+  oldest: number | null;
+  uploads: number;
+  failures: Record<string, number>;
+  recovered: Record<string, number>;
+  /** By model: prompt and completion tokens that providers counted. */
+  tokens: Record<string, { prompt: number; completion: number }>;
+}
+
+export type FromUploader =
+  | Progress
+  | { kind: "name-taken"; id: string }
+  | { kind: "log"; level: "info" | "warn" | "error"; message: string; fields: Record<string, unknown> };
+
+const HOUSEKEEPING_MS = 200;
+/** At most one line a reason in this time: S3 away for an hour is not a million lines. */
+const LOG_EVERY_MS = 10_000;
+
+const data = workerData as UploaderData;
+const port = parentPort as MessagePort;
+const send = (message: FromUploader) => port.postMessage(message);
+const log = (level: "info" | "warn" | "error", message: string, fields: Record<string, unknown> = {}) =>
+  send({ kind: "log", level, message, fields });
+
+const store = new ObjectStore(data.store);
+const slots = new Slots(data.concurrency);
+const watermark = new Watermark(data.watermark);
+const stop = new AbortController();
+let closing = false;
+
+let delta: Pick<Progress, "uploads" | "failures" | "recovered" | "tokens">;
+const lastLogged = new Map<string, number>();
+clearDelta();
+
+function clearDelta(): void {
+  delta = { uploads: 0, failures: {}, recovered: {}, tokens: {} };
+}
+
+function upload(writer: string, directory: string): Promise<WriterUpload> {
+  return WriterUpload.open({
+    writer,
+    directory,
+    prefix: data.prefix,
+    store,
+    slots,
+    stop: stop.signal,
+    events: {
+      stored({ model, usage }, meta) {
+        delta.uploads++;
+        if (writer !== data.writer) delta.recovered[meta.outcome] = (delta.recovered[meta.outcome] ?? 0) + 1;
+        if (usage.source !== "provider") return;
+        const name = model ?? "unknown";
+        delta.tokens[name] ??= { prompt: 0, completion: 0 };
+        delta.tokens[name].prompt += usage.promptTokens;
+        delta.tokens[name].completion += usage.completionTokens;
+      },
+      failed(reason, message, key) {
+        delta.failures[reason] = (delta.failures[reason] ?? 0) + 1;
+        if (Date.now() - (lastLogged.get(reason) ?? 0) < LOG_EVERY_MS) return;
+        lastLogged.set(reason, Date.now());
+        log("warn", "S3 did not confirm an audit object; it stays in the spool and is tried again", {
+          reason,
+          message,
+          key,
+        });
+      },
+    },
+  });
+}
+
+async function recoverDeadWriters(): Promise<void> {
+  for (const { writer, directory } of await claimDeadWriters(data.spoolDirectory, data.writer)) {
+    try {
+      const { safe, interrupted, tornBytes } = await recover(directory, Date.now());
+      log("info", "Recovering the spool of a writer that died", {
+        deadWriter: writer,
+        interrupted,
+        tornBytes,
+      });
+      if (safe) {
+        const dead = await upload(writer, directory);
+        await dead.advance(safe);
+        while (!dead.idle && !stop.signal.aborted) await delay(20);
+        await dead.close();
+        if (!dead.idle) return;
+      }
+      await rm(directory, { recursive: true });
+      log("info", "The spool of a writer that died is uploaded", { deadWriter: writer });
+    } catch (error) {
+      // The folder stays; the next start tries again, and the metric of its age tells.
+      log("error", "A dead writer's spool cannot be recovered; it is kept", {
+        deadWriter: writer,
+        error: String(error),
+      });
+    }
+  }
+}
+
+async function uploadOwn(): Promise<void> {
+  const own = await upload(data.writer, data.directory);
+  // By a timer, not by the loop below: the loop stands still while S3 does.
+  const housekeeping = setInterval(() => {
+    report(own);
+    own
+      .tidy(false)
+      .catch((error: unknown) => log("error", "The checkpoint cannot be saved", { error: String(error) }));
+  }, HOUSEKEEPING_MS);
+  while (!stop.signal.aborted) {
+    const safe = watermark.read();
+    await own.advance(safe);
+    if (!closing) await watermark.changed(safe, HOUSEKEEPING_MS);
+    else if (own.idle) break;
+    else await delay(10);
+  }
+  clearInterval(housekeeping);
+  await own.close();
+  report(own);
+  // All uploaded: nothing is left that a later start would have to look at.
+  if (own.idle) await rm(data.directory, { recursive: true });
+}
+
+let reported = "";
+function report(own: WriterUpload): void {
+  const { bytes, records } = own.confirmed;
+  const state = { confirmedBytes: bytes, confirmedRecords: records, oldest: own.oldest };
+  const text = JSON.stringify([state, delta]);
+  if (text === reported) return;
+  send({ kind: "progress", ...state, ...delta });
+  clearDelta();
+  reported = JSON.stringify([state, delta]);
+}
+
+port.on("message", (message: ToUploader) => {
+  if (message.kind === "close") {
+    closing = true;
+    setTimeout(() => stop.abort(), message.drainMs).unref();
+    return;
+  }
+  store.head(message.key).then(
+    (there) => {
+      if (there) send({ kind: "name-taken", id: message.id });
+    },
+    () => {
+      // Not known: the name is tried when the object is stored, where a taken one is seen for certain.
+    },
+  );
+});
+
+const recovery = recoverDeadWriters();
+await uploadOwn();
+stop.abort();
+await recovery;
+await store.close();
+port.close();
