@@ -1,0 +1,71 @@
+/**
+ * The CreateTable input of `CentralLLMAudit`: keys, indexes and what each index carries. The local platform and infra/
+ * both create the table from this one object. Why the keys look as they do: docs/decisions/audit-table.md.
+ */
+import type { CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
+import { TABLE_NAME } from "./platform.ts";
+
+export const USER_TIME = "GSI_UserTime";
+export const STATUS_TIME = "GSI_StatusTime";
+export const PROJECT_LATENCY = "GSI_ProjectLatency";
+/** Sparse: only rows whose request id does not itself say where the row is have an entry. */
+export const REQUEST_ID = "GSI_RequestId";
+
+/** DynamoDB deletes a row some time after this epoch second. Absent: the row stays. */
+export const TTL_ATTRIBUTE = "expiresAt";
+
+/**
+ * What a row of a list shows. An index row must stay below 1 KB, so that writing it costs one unit (a unit is 1 KB,
+ * rounded up); previews and the object's key therefore live in the base item alone. The project, the time and the
+ * request id are in every index row already: in the base table's keys. DynamoDB allows 20 names an index.
+ */
+export const LIST_ATTRIBUTES = [
+  "userId",
+  "statusCode",
+  "latencyMs",
+  "outcome",
+  "profile",
+  "model",
+  "requestType",
+  "stream",
+  "promptTokens",
+  "completionTokens",
+  "costUsd",
+  "timeToFirstTokenMs",
+  "flags",
+] as const;
+
+const LIST_PROJECTION = { ProjectionType: "INCLUDE", NonKeyAttributes: [...LIST_ATTRIBUTES] } as const;
+
+const key = (hash: string, range: string) => [
+  { AttributeName: hash, KeyType: "HASH" as const },
+  { AttributeName: range, KeyType: "RANGE" as const },
+];
+
+/** `TableName` may be replaced (a stage's suffix); the rest may not. */
+export const AUDIT_TABLE = {
+  TableName: TABLE_NAME,
+  BillingMode: "PAY_PER_REQUEST",
+  AttributeDefinitions: [
+    "id",
+    "createdAt",
+    "userIdPk",
+    "userIdSk",
+    "statusPk",
+    "statusSk",
+    "latencyPk",
+    "latencySk",
+    "requestIdPk",
+  ].map((AttributeName) => ({ AttributeName, AttributeType: "S" as const })),
+  KeySchema: key("id", "createdAt"),
+  GlobalSecondaryIndexes: [
+    { IndexName: USER_TIME, KeySchema: key("userIdPk", "userIdSk"), Projection: LIST_PROJECTION },
+    { IndexName: STATUS_TIME, KeySchema: key("statusPk", "statusSk"), Projection: LIST_PROJECTION },
+    { IndexName: PROJECT_LATENCY, KeySchema: key("latencyPk", "latencySk"), Projection: LIST_PROJECTION },
+    {
+      IndexName: REQUEST_ID,
+      KeySchema: [{ AttributeName: "requestIdPk", KeyType: "HASH" }],
+      Projection: { ProjectionType: "KEYS_ONLY" },
+    },
+  ],
+} satisfies CreateTableCommandInput;
