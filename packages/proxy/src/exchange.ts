@@ -108,7 +108,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #forward(): void {
     if (this.#done) return;
-    const { config, pool, upstreamPath } = this.#proxy;
+    const proxy = this.#proxy;
+    const { config, pool } = proxy;
     const original = this.#body;
     const asking =
       config.STREAM_USAGE === "ask" && this.#json ? askForUsage(this.#path, original, this.#json) : null;
@@ -122,7 +123,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const method = this.#request.method as Dispatcher.HttpMethod;
     pool.dispatch(
       {
-        path: upstreamPath(this.#request.url ?? this.#path),
+        path: proxy.upstreamPath(this.#request.url ?? this.#path),
         method,
         headers,
         body: body.length > 0 ? body : null,
