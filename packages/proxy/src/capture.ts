@@ -25,6 +25,8 @@ export interface Open {
   meta: string;
   /** What the audit keeps of the request's body. */
   request: Buffer | null;
+  /** Of the intent in the spool; null when there was no room. */
+  position: number | null;
 }
 
 export class Capture {
@@ -36,6 +38,8 @@ export class Capture {
   readonly #open = new Map<string, Open>();
   readonly #names = new Set<string>();
   #sequence = 0;
+  /** Records that found room in the spool. */
+  #appended = 0;
   #pending: (() => void)[] = [];
   readonly writer: string;
 
@@ -78,11 +82,13 @@ export class Capture {
     });
     const uploader = new UploaderThread(config, { writer, directory, watermark, log, metrics });
     const capture = new Capture(config, metrics, log, { writer, spool, uploader }, open);
-    uploader.onProgress = ({ confirmedBytes, confirmedRecords }) => {
-      spool.confirmedBytes = confirmedBytes;
-      metrics.spoolBytes.set(spool.backlogBytes);
-      metrics.spoolDepth.set(capture.#sequence - confirmedRecords);
+    let confirmedRecords = 0;
+    uploader.onProgress = (progress) => {
+      spool.confirmedBytes = progress.confirmedBytes;
+      confirmedRecords = progress.confirmedRecords;
     };
+    metrics.sources.spoolBytes = () => spool.backlogBytes;
+    metrics.sources.spoolDepth = () => capture.#appended - confirmedRecords;
     uploader.onNameTaken = (id) => {
       const taken = open.get(id);
       if (taken) taken.name = taken.id;
@@ -92,7 +98,7 @@ export class Capture {
 
   /** Whether new requests can be written ahead. */
   get healthy(): boolean {
-    return !this.#spool.troubled && this.#spool.backlogBytes < this.#config.SPOOL_MAX_BYTES;
+    return !this.#spool.troubled && !this.#spool.full;
   }
 
   /**
@@ -110,33 +116,35 @@ export class Capture {
     return clientRequestId;
   }
 
-  /**
-   * Writes the intent, then calls `go` — at once in mode async, when it is in the file in mode spool, when it is on the disk
-   * in mode strict. `refuse` is called instead only in mode strict, when it cannot be.
-   */
-  begin(part: RequestPart, request: Buffer | null, go: () => void, refuse: () => void): Open {
-    const open = { id: part.id, name: part.name, meta: JSON.stringify(part).slice(0, -1), request };
+  /** Writes the intent. */
+  begin(part: RequestPart, request: Buffer | null): Open {
+    const meta = JSON.stringify(part).slice(0, -1);
+    const position = this.#spool.append(KIND.intent, `${meta}}`, request, NOTHING);
+    const open = { id: part.id, name: part.name, meta, request, position };
     this.#open.set(part.id, open);
     if (part.name !== part.id) {
       this.#uploader.probe(part.id, objectKey(this.#config.AUDIT_PREFIX, part.receivedAt, part.name));
     }
-    const position = this.#spool.append(KIND.intent, `${open.meta}}`, request, NOTHING);
-    const strict = this.#config.AUDIT_MODE === "strict";
-    if (position === null) {
-      this.#metrics.unprotected.inc();
-      if (strict) refuse();
-      else go();
-    } else if (strict) {
-      this.#spool.whenSynced(position, () => (this.#spool.troubled ? refuse() : go()));
-    } else if (this.#config.AUDIT_MODE === "spool") {
-      this.#spool.whenWritten(position, () => {
-        if (this.#spool.troubled) this.#metrics.unprotected.inc();
-        go();
-      });
-    } else {
-      go();
-    }
     return open;
+  }
+
+  /**
+   * Calls `go` when the request may be forwarded: at once in mode async, with its intent in the file in mode spool, with it on
+   * the disk in mode strict. Mode strict calls `refuse` instead when the intent cannot be stored; the others go on unprotected.
+   */
+  whenProtected({ position }: Open, go: () => void, refuse: () => void): void {
+    const mode = this.#config.AUDIT_MODE;
+    if (position === null) return mode === "strict" ? refuse() : this.#unprotected(go);
+    if (mode === "async") return go();
+    if (mode === "strict") {
+      return this.#spool.whenSynced(position, () => (this.#spool.troubled ? refuse() : go()));
+    }
+    this.#spool.whenWritten(position, () => (this.#spool.troubled ? this.#unprotected(go) : go()));
+  }
+
+  #unprotected(go: () => void): void {
+    this.#metrics.unprotected.inc();
+    go();
   }
 
   /** Writes the end of a request that had an intent. */
@@ -165,7 +173,10 @@ export class Capture {
   ): void {
     const rest = JSON.stringify({ ...part, name, sequence: ++this.#sequence });
     const position = this.#spool.append(KIND.end, `${meta},${rest.slice(1)}`, request, response);
-    if (position !== null) return;
+    if (position !== null) {
+      this.#appended++;
+      return;
+    }
     this.#metrics.lost.inc();
     this.#log.error(
       { sequence: this.#sequence },

@@ -98,9 +98,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#json = json;
     if (error) return this.refuse(error, "client_error");
     this.#stream = json?.stream === true;
-    this.#open = this.#proxy.capture.begin(
-      this.#requestPart(),
-      this.#auditedBody(),
+    this.#open = this.#proxy.capture.begin(this.#requestPart(), this.#auditedBody());
+    this.#proxy.capture.whenProtected(
+      this.#open,
       () => this.#forward(),
       () => this.refuse(auditUnavailable(), "blocked"),
     );

@@ -4,7 +4,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 export class Metrics {
   readonly registry = new Registry();
   /** Values that are read when somebody asks for them. */
-  readonly sources = { inFlight: () => 0, bufferedBytes: () => 0, spoolAge: () => 0 };
+  readonly sources = {
+    inFlight: () => 0,
+    bufferedBytes: () => 0,
+    spoolBytes: () => 0,
+    spoolDepth: () => 0,
+    spoolAge: () => 0,
+  };
   readonly requests = this.#counter("llm_requests_total", "Requests by outcome", [
     "route",
     "status",
@@ -46,8 +52,16 @@ export class Metrics {
     "Records that found no room; each leaves a gap in the sequence",
   );
   readonly spoolTrouble = this.#gauge("audit_spool_trouble", "1 while the spool's disk refuses or hangs");
-  readonly spoolBytes = this.#gauge("audit_spool_bytes", "Bytes in the spool that are not uploaded yet");
-  readonly spoolDepth = this.#gauge("audit_spool_records", "Records in the spool that are not uploaded yet");
+  readonly spoolBytes = this.#gauge(
+    "audit_spool_bytes",
+    "Bytes in the spool that are not uploaded yet",
+    "spoolBytes",
+  );
+  readonly spoolDepth = this.#gauge(
+    "audit_spool_records",
+    "Records in the spool that are not uploaded yet",
+    "spoolDepth",
+  );
   readonly spoolAge = this.#gauge(
     "audit_spool_oldest_seconds",
     "Age of the oldest record that is not uploaded yet",

@@ -65,6 +65,8 @@ export class SpoolWriter {
   /** Bytes in all segment files since the start, heads and copied intents included. */
   #fileBytes = 0;
   readonly #watchdog: NodeJS.Timeout;
+  /** Whether the last frame found no room. */
+  full = false;
   /** Of `fileBytes`, those that the uploader is done with. */
   confirmedBytes = 0;
 
@@ -97,11 +99,9 @@ export class SpoolWriter {
   /** Takes a frame. @returns the position behind it, for `whenWritten` and `whenSynced`; null when there is no room */
   append(kind: Kind, meta: string, request: Buffer | null, response: readonly Buffer[]): number | null {
     const bound = frameBound(meta, request, response);
-    if (this.backlogBytes + bound > this.#options.maxBytes) return null;
-    if (this.#used + bound > this.#slab.length) {
-      if (this.#used + bound > MAX_PENDING_BYTES) return null;
-      this.#grow(this.#used + bound);
-    }
+    this.full = this.backlogBytes + bound > this.#options.maxBytes || this.#used + bound > MAX_PENDING_BYTES;
+    if (this.full) return null;
+    if (this.#used + bound > this.#slab.length) this.#grow(this.#used + bound);
     const end = writeFrame(this.#slab, this.#used, kind, meta, request, response);
     this.#appended += end - this.#used;
     this.#used = end;

@@ -177,7 +177,7 @@ port.on("message", (message: ToUploader) => {
 
 const recovery = recoverDeadWriters();
 await uploadOwn();
-stop.abort();
+// Within the time to drain: `stop` ends it too.
 await recovery;
 await store.close();
 port.close();

@@ -1,0 +1,253 @@
+/** Promise 2: no audited request is lost. Real processes, killed and starved; the ledger of the clients against S3. */
+import { execFileSync } from "node:child_process";
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { createAuditPlatform } from "@central-llm/local/audit-platform";
+import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { AuditTrail, chainProblems } from "./testing/audit-trail.ts";
+import { load } from "./testing/load.ts";
+import { type ModelServer, startModelServer } from "./testing/model-server.ts";
+import { type ProxyProcess, startProxyProcess } from "./testing/proxy-process.ts";
+
+/** 25 for the record in docs/; few here, so that the suite stays quick. */
+const KILLS = Number(process.env.KILL_ROUNDS ?? 4);
+
+let aws: AwsEndpoint;
+let model: ModelServer;
+let trail: AuditTrail;
+let spool: string;
+let proxy: ProxyProcess | null = null;
+let settings: Record<string, string>;
+
+beforeEach(async () => {
+  aws = await startAwsEndpoint();
+  const platform = await createAuditPlatform(aws);
+  model = await startModelServer(() => Math.random() * 10);
+  trail = new AuditTrail(aws, platform.bucket);
+  spool = await mkdtemp(join(tmpdir(), "spool-"));
+  settings = {
+    UPSTREAM_URL: model.url,
+    AUDIT_BUCKET: platform.bucket,
+    AWS_REGION: aws.region,
+    AWS_ENDPOINT_URL: aws.url,
+    SPOOL_DIR: spool,
+  };
+});
+
+afterEach(async () => {
+  await proxy?.kill("SIGKILL");
+  proxy = null;
+  await model.stop();
+  await aws.stop();
+  await rm(spool, { recursive: true, force: true });
+});
+
+const start = async (extra: Record<string, string> = {}) => {
+  proxy = await startProxyProcess({ ...settings, ...extra });
+  return proxy;
+};
+
+/** Stops the proxy as a deployment does: what the spool holds is uploaded first. */
+const drain = async () => expect(await proxy?.kill("SIGTERM")).toBe(0);
+
+const leftInSpool = () => readdir(spool, { recursive: true });
+
+test(`kill -9 at random moments under load, ${KILLS} times: every answer is audited, once, in whole chains`, async () => {
+  const stop = new AbortController();
+  let { url } = await start();
+  const ledger = load(() => url, 16, "kill", stop.signal);
+  for (let round = 0; round < KILLS; round++) {
+    await delay(150 + Math.random() * 350);
+    await proxy?.kill("SIGKILL");
+    url = (await start()).url;
+  }
+  await delay(200);
+  stop.abort();
+  const { answered, refused, sent } = await ledger;
+  await drain();
+
+  const records = await trail.all();
+  const audited = records.map(({ record }) => record.clientRequestId);
+  expect(sent).toBeGreaterThan(50);
+  expect(refused).toEqual([]);
+  expect([...answered].filter((id) => !audited.includes(id))).toEqual([]);
+  expect(audited.length).toBe(new Set(audited).size);
+  expect(chainProblems(records)).toEqual([]);
+  expect(new Set(records.map(({ record }) => record.chain.writer)).size).toBeGreaterThan(KILLS / 2);
+  expect(await leftInSpool()).toEqual([]);
+  // A request that was in the air when the proxy died is in the trail too, with its question.
+  const interrupted = records.filter(({ record }) => record.outcome === "interrupted");
+  expect(interrupted.length).toBeGreaterThan(0);
+  for (const { record } of interrupted)
+    expect(JSON.stringify(record.request.body)).toContain(record.clientRequestId);
+});
+
+test("S3 answers 500, hangs, refuses and loses its answers: clients notice nothing, and every record arrives once", async () => {
+  const { url } = await start();
+  const stop = new AbortController();
+  const ledger = load(() => url, 8, "storm", stop.signal);
+  const put = (request: { operation: string }) => request.operation === "s3.PutObject";
+  for (const fault of [{ status: 500 }, "hang", "reset", "lose-answer", { status: 503 }] as const) {
+    aws.setFault((request) => (put(request) ? fault : undefined));
+    await delay(400);
+  }
+  aws.setFault(undefined);
+  stop.abort();
+  const { answered, refused, broken, sent } = await ledger;
+  await drain();
+
+  expect([refused, broken, answered.size]).toEqual([[], 0, sent]);
+  const records = await trail.all();
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual([...answered].toSorted());
+  expect(chainProblems(records)).toEqual([]);
+});
+
+test("records wait in many segments while S3 is away and the proxy dies; the next life uploads them all", async () => {
+  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+  const { url } = await start({ SPOOL_SEGMENT_BYTES: "8192" });
+  const stop = new AbortController();
+  const ledger = load(() => url, 8, "away", stop.signal);
+  await delay(700);
+  stop.abort();
+  const { answered } = await ledger;
+  const [writer = ""] = await readdir(spool);
+  const segments = (await readdir(join(spool, writer))).filter((file) => file.endsWith(".seg"));
+  expect(segments.length).toBeGreaterThan(10);
+  await proxy?.kill("SIGKILL");
+  expect(await trail.keys().catch(() => [])).toEqual([]);
+
+  aws.setFault(undefined);
+  await start();
+  const records = await trail.waitFor(answered.size);
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual([...answered].toSorted());
+  expect(chainProblems(records)).toEqual([]);
+  await drain();
+  expect(await leftInSpool()).toEqual([]);
+});
+
+test("a tail torn by a power cut is cut off; what stands before it is kept", async () => {
+  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+  const { url } = await start();
+  await Promise.all(["a", "b", "c"].map((id) => ask(url, id)));
+  const [writer = ""] = await readdir(spool);
+  const segment = join(spool, writer, "00000001.seg");
+  await expect.poll(async () => (await readFile(segment, "latin1")).match(/"sequence":/g)?.length).toBe(3);
+  await proxy?.kill("SIGKILL");
+  // Half a frame, as a page that did not make it to the disk would leave it.
+  await appendFile(
+    segment,
+    Buffer.concat([Buffer.from([200, 0, 0, 0, 1, 2, 3, 4, 3, 1, 0, 0]), Buffer.alloc(60, 7)]),
+  );
+
+  aws.setFault(undefined);
+  const again = await start();
+  const records = await trail.waitFor(3);
+  expect(records.map(({ record }) => [record.clientRequestId, record.outcome]).toSorted()).toEqual([
+    ["a", "completed"],
+    ["b", "completed"],
+    ["c", "completed"],
+  ]);
+  expect(again.output()).toContain('"tornBytes":72');
+});
+
+test("a disk that lost a record in its middle leaves a gap that is seen", async () => {
+  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+  const { url } = await start();
+  for (const id of ["a", "b", "c"]) await ask(url, id);
+  await proxy?.kill("SIGKILL");
+  const [writer = ""] = await readdir(spool);
+  // The head and the first record only: b's and c's are gone with the disk.
+  await truncate(join(spool, writer, "00000001.seg"), 400);
+  aws.setFault(undefined);
+  const again = await start();
+  await ask(again.url, "d");
+  const records = await trail.waitFor(1);
+  expect(chainProblems(records)).toEqual([]);
+  expect(records.map(({ record }) => record.clientRequestId)).not.toContain("c");
+});
+
+async function ask(url: string, id: string): Promise<number> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      "x-llm-source": "ledger",
+      "x-llm-user": "test",
+      "x-llm-request-type": "chat",
+      "x-request-id": id,
+    },
+    body: JSON.stringify({ model: "demo", messages: [{ role: "user", content: "x".repeat(2000) }] }),
+  });
+  await response.text();
+  return response.status;
+}
+
+/** A file system of its own that can run full; needs root. */
+function mountSmallDisk(directory: string, size: string): boolean {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", directory], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false; // Not root: the quota test below covers the same decision.
+  }
+}
+
+for (const mode of ["spool", "strict"] as const) {
+  test(`disk full and freed, mode ${mode}`, async (context) => {
+    if (!mountSmallDisk(spool, "1m")) return context.skip();
+    try {
+      aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+      const { url } = await start({ AUDIT_MODE: mode });
+      expect(await ask(url, "before")).toBe(200);
+      await writeFile(join(spool, "filler"), Buffer.alloc(2 ** 20)).catch(() => {});
+      const during: number[] = [];
+      for (let index = 0; index < 20; index++) during.push(await ask(url, `during-${index}`));
+      expect(new Set(during.slice(-5))).toEqual(new Set([mode === "strict" ? 503 : 200]));
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      expect(metrics).toMatch(/audit_spool_trouble 1/);
+      if (mode === "spool") expect(metrics).toMatch(/audit_unprotected_requests_total [1-9]/);
+
+      await rm(join(spool, "filler"));
+      aws.setFault(undefined);
+      await expect
+        .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 10_000 })
+        .toMatch(/audit_spool_trouble 0/);
+      expect(await ask(url, "after")).toBe(200);
+      const accepted = 2 + during.length;
+      const records = await trail.waitFor(accepted);
+      expect(chainProblems(records)).toEqual([]);
+      expect(records.map(({ record }) => record.clientRequestId)).toContain("before");
+      await drain();
+    } finally {
+      await proxy?.kill("SIGKILL");
+      execFileSync("umount", ["-l", spool]);
+    }
+  });
+}
+
+test("a backlog over its quota: mode spool serves and leaves a gap that is seen, mode strict refuses", async () => {
+  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+  const strict = await start({ AUDIT_MODE: "strict", SPOOL_MAX_BYTES: "20000" });
+  const refused: number[] = [];
+  for (let index = 0; index < 10; index++) refused.push(await ask(strict.url, `s-${index}`));
+  expect(refused[0]).toBe(200);
+  expect(refused.at(-1)).toBe(503);
+  expect((await fetch(`${strict.url}/ready`)).status).toBe(503);
+  await proxy?.kill("SIGKILL");
+
+  const { url } = await start({ SPOOL_MAX_BYTES: "20000" });
+  for (let index = 0; index < 10; index++) expect(await ask(url, `q-${index}`)).toBe(200);
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/audit_records_lost_total [1-9]/);
+  aws.setFault(undefined);
+  await expect
+    .poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 10_000 })
+    .toMatch(/audit_spool_bytes 0/);
+  expect(await ask(url, "later")).toBe(200);
+  await drain();
+  const records = await trail.all();
+  expect(records.map(({ record }) => record.clientRequestId)).toContain("later");
+  expect(chainProblems(records)).toEqual([expect.stringMatching(/\d+ follows where \d+ should/)]);
+});
