@@ -35,6 +35,7 @@ export class Capture {
   readonly #log: Logger;
   readonly #spool: SpoolWriter;
   readonly #uploader: UploaderThread;
+  readonly #watermark: Watermark;
   readonly #open = new Map<string, Open>();
   readonly #names = new Set<string>();
   #sequence = 0;
@@ -47,7 +48,7 @@ export class Capture {
     config: Config,
     metrics: Metrics,
     log: Logger,
-    parts: { writer: string; spool: SpoolWriter; uploader: UploaderThread },
+    parts: { writer: string; spool: SpoolWriter; uploader: UploaderThread; watermark: Watermark },
     open: Map<string, Open>,
   ) {
     this.#config = config;
@@ -56,6 +57,7 @@ export class Capture {
     this.writer = parts.writer;
     this.#spool = parts.spool;
     this.#uploader = parts.uploader;
+    this.#watermark = parts.watermark;
     this.#open = open;
   }
 
@@ -81,7 +83,7 @@ export class Capture {
       },
     });
     const uploader = new UploaderThread(config, { writer, directory, watermark, log, metrics });
-    const capture = new Capture(config, metrics, log, { writer, spool, uploader }, open);
+    const capture = new Capture(config, metrics, log, { writer, spool, uploader, watermark }, open);
     let confirmedRecords = 0;
     uploader.onProgress = (progress) => {
       spool.confirmedBytes = progress.confirmedBytes;
@@ -172,6 +174,7 @@ export class Capture {
     response: readonly Buffer[],
   ): void {
     const rest = JSON.stringify({ ...part, name, sequence: ++this.#sequence });
+    this.#watermark.sequence = this.#sequence;
     const position = this.#spool.append(KIND.end, `${meta},${rest.slice(1)}`, request, response);
     if (position !== null) {
       this.#appended++;

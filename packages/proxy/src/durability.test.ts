@@ -1,6 +1,6 @@
 /** Promise 2: no audited request is lost. Real processes, killed and starved; the ledger of the clients against S3. */
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -153,20 +153,42 @@ test("a tail torn by a power cut is cut off; what stands before it is kept", asy
   expect(again.output()).toContain('"tornBytes":72');
 });
 
-test("a disk that lost a record in its middle leaves a gap that is seen", async () => {
-  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
-  const { url } = await start();
-  for (const id of ["a", "b", "c"]) await ask(url, id);
+test("records lost with their disk are seen: the writer's last statement numbers more, and it never closed", async () => {
+  const first = await start();
+  for (const id of ["a", "b", "c"]) await ask(first.url, id);
+  await drain();
+  const [closed] = (await trail.statements()).filter(({ state }) => state === "closed");
+  expect(closed?.sequence).toBe(3);
+
+  const lost = await start();
+  const writer = (await readdir(spool)).at(-1) ?? "";
+  await ask(lost.url, "d");
+  await trail.waitFor(4);
+  await expect.poll(async () => (await trail.statements()).map((said) => said.writer)).toContain(writer);
+  aws.setFault(({ operation, url: path }) =>
+    operation === "s3.PutObject" && path.includes("/logs/") ? "reset" : undefined,
+  );
+  await ask(lost.url, "e");
   await proxy?.kill("SIGKILL");
-  const [writer = ""] = await readdir(spool);
-  // The head and the first record only: b's and c's are gone with the disk.
-  await truncate(join(spool, writer, "00000001.seg"), 400);
+  await rm(join(spool, writer), { recursive: true });
   aws.setFault(undefined);
-  const again = await start();
-  await ask(again.url, "d");
-  const records = await trail.waitFor(1);
-  expect(chainProblems(records)).toEqual([]);
-  expect(records.map(({ record }) => record.clientRequestId)).not.toContain("c");
+  await start();
+  await drain();
+  const said = (await trail.statements()).filter((statement) => statement.writer === writer);
+  expect(said.length).toBeGreaterThan(0);
+  expect(said.filter(({ state }) => state === "closed")).toEqual([]);
+});
+
+test("a dead writer whose spool is recovered is closed by the next life, at its last number", async () => {
+  const { url } = await start();
+  const [writer] = await readdir(spool);
+  for (const id of ["a", "b"]) await ask(url, id);
+  await proxy?.kill("SIGKILL");
+  await start();
+  await trail.waitFor(2);
+  await drain();
+  const said = (await trail.statements()).filter((statement) => statement.writer === writer);
+  expect(said.at(-1)).toMatchObject({ state: "closed", sequence: 2 });
 });
 
 async function ask(url: string, id: string): Promise<number> {

@@ -16,13 +16,13 @@ const SEGMENT_UNIT = 2n ** 32n;
 
 /**
  * How far the current segment is safe on disk: written by the data path, read by the uploader's thread, in one 64-bit
- * word (segment × 2³² + bytes), so that it is never seen half-changed.
+ * word (segment × 2³² + bytes), so that it is never seen half-changed. A second word holds the last sequence number.
  */
 export class Watermark {
   readonly shared: SharedArrayBuffer;
   readonly #word: BigInt64Array<SharedArrayBuffer>;
 
-  constructor(shared = new SharedArrayBuffer(8)) {
+  constructor(shared = new SharedArrayBuffer(16)) {
     this.shared = shared;
     this.#word = new BigInt64Array(shared);
   }
@@ -30,6 +30,15 @@ export class Watermark {
   publish(segment: number, bytes: number): void {
     Atomics.store(this.#word, 0, BigInt(segment) * SEGMENT_UNIT + BigInt(bytes));
     Atomics.notify(this.#word, 0);
+  }
+
+  /** The highest sequence number that the data path has given. */
+  get sequence(): number {
+    return Number(Atomics.load(this.#word, 1));
+  }
+
+  set sequence(sequence: number) {
+    Atomics.store(this.#word, 1, BigInt(sequence));
   }
 
   read(): { segment: number; bytes: number } {

@@ -35,6 +35,7 @@ export class UploaderThread {
         connections: config.AUDIT_UPLOAD_CONCURRENCY,
       },
       prefix: config.AUDIT_PREFIX,
+      profile: config.PROFILE,
       spoolDirectory: config.SPOOL_DIR,
       writer: parts.writer,
       directory: parts.directory,

@@ -9,11 +9,13 @@ import { ObjectStore, type StoreOptions } from "./object-store.ts";
 import { recover } from "./recovery.ts";
 import { Watermark } from "./spool-layout.ts";
 import { claimDeadWriters } from "./writer.ts";
+import { WriterStatements } from "./writer-statements.ts";
 import { Slots, WriterUpload } from "./writer-upload.ts";
 
 export interface UploaderData {
   store: StoreOptions;
   prefix: string;
+  profile: string;
   spoolDirectory: string;
   writer: string;
   directory: string;
@@ -112,6 +114,7 @@ async function recoverDeadWriters(): Promise<void> {
         while (!dead.idle && !stop.signal.aborted) await delay(20);
         await dead.close();
         if (!dead.idle) return;
+        await new WriterStatements(store, writer, data.profile).closed(dead.confirmed.sequence);
       }
       await rm(directory, { recursive: true });
       log("info", "The spool of a writer that died is uploaded", { deadWriter: writer });
@@ -125,8 +128,16 @@ async function recoverDeadWriters(): Promise<void> {
   }
 }
 
+/** A statement that cannot be made is made later; readers see the writer as silent until then. */
+function silent(error: unknown): void {
+  log("warn", "The writer's statement could not be stored", { error: String(error) });
+}
+
 async function uploadOwn(): Promise<void> {
   const own = await upload(data.writer, data.directory);
+  const statements = new WriterStatements(store, data.writer, data.profile);
+  // A writer that dies at once shall have been known.
+  statements.open(watermark.sequence).catch(silent);
   // By a timer, not by the loop below: the loop stands still while S3 does.
   const housekeeping = setInterval(() => {
     report(own);
@@ -144,8 +155,13 @@ async function uploadOwn(): Promise<void> {
   clearInterval(housekeeping);
   await own.close();
   report(own);
-  // All uploaded: nothing is left that a later start would have to look at.
-  if (own.idle) await rm(data.directory, { recursive: true });
+  if (!own.idle) return; // The next start goes on with it.
+  try {
+    await statements.closed(watermark.sequence);
+    await rm(data.directory, { recursive: true });
+  } catch (error) {
+    silent(error);
+  }
 }
 
 let reported = "";

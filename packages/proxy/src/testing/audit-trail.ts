@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { GetObjectCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import { AuditRecord } from "@central-llm/core/audit-record";
+import { STATEMENT_PREFIX, WriterStatement } from "@central-llm/core/writer-statement";
 
 export interface StoredRecord {
   key: string;
@@ -23,22 +24,38 @@ export class AuditTrail {
     });
   }
 
-  async keys(): Promise<string[]> {
+  async keys(prefix = "logs/"): Promise<string[]> {
     const keys: string[] = [];
-    for await (const page of paginateListObjectsV2({ client: this.#s3 }, { Bucket: this.#bucket })) {
+    for await (const page of paginateListObjectsV2(
+      { client: this.#s3 },
+      { Bucket: this.#bucket, Prefix: prefix },
+    )) {
       for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key);
     }
     return keys;
   }
 
-  async read(key: string): Promise<StoredRecord> {
+  async #bytes(key: string): Promise<Buffer> {
     const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
-    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    return Buffer.from((await Body?.transformToByteArray()) ?? []);
+  }
+
+  async read(key: string): Promise<StoredRecord> {
+    const bytes = await this.#bytes(key);
     return {
       key,
       record: AuditRecord.parse(JSON.parse(bytes.toString("utf8"))),
       sha256: createHash("sha256").update(bytes).digest("hex"),
     };
+  }
+
+  /** What the writers said of themselves, in order. */
+  async statements(): Promise<WriterStatement[]> {
+    const statements: WriterStatement[] = [];
+    for (const key of await this.keys(`${STATEMENT_PREFIX}/`)) {
+      statements.push(WriterStatement.parse(JSON.parse((await this.#bytes(key)).toString("utf8"))));
+    }
+    return statements;
   }
 
   async all(): Promise<StoredRecord[]> {

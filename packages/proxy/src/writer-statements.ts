@@ -1,0 +1,52 @@
+/** Puts a writer's statements into S3 while it lives, and its last one when all its records are there. */
+import { hash } from "node:crypto";
+import { MAX_SILENCE_MS, statementKey, type WriterStatement } from "@central-llm/core/writer-statement";
+import type { ObjectStore } from "./object-store.ts";
+
+/** After a new record, at most this long until the next statement. */
+const EVERY_MS = 60_000;
+
+export class WriterStatements {
+  readonly #store: ObjectStore;
+  readonly #writer: string;
+  readonly #profile: string;
+  #saidAt = 0;
+  #said = -1;
+
+  constructor(store: ObjectStore, writer: string, profile: string) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#profile = profile;
+  }
+
+  /** Says it when it is due. @throws StoreError when S3 did not confirm; it is due again at the next call */
+  async open(sequence: number): Promise<void> {
+    const since = Date.now() - this.#saidAt;
+    // Well within the silence that readers allow.
+    if (sequence === this.#said ? since < MAX_SILENCE_MS / 3 : since < EVERY_MS) return;
+    this.#saidAt = Date.now();
+    await this.#say("open", sequence);
+    this.#said = sequence;
+  }
+
+  closed(sequence: number): Promise<void> {
+    return this.#say("closed", sequence);
+  }
+
+  async #say(state: WriterStatement["state"], sequence: number): Promise<void> {
+    const at = new Date().toISOString();
+    const statement = {
+      schemaVersion: 1 as const,
+      writer: this.#writer,
+      profile: this.#profile,
+      at,
+      sequence,
+      state,
+    };
+    const body = Buffer.from(JSON.stringify(statement));
+    await this.#store.put(statementKey(statement), body, hash("sha256", body, "hex"), {
+      writer: this.#writer,
+      sequence,
+    });
+  }
+}
