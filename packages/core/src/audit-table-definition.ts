@@ -35,7 +35,10 @@ export const LIST_ATTRIBUTES = [
   "flags",
 ] as const;
 
-const LIST_PROJECTION = { ProjectionType: "INCLUDE", NonKeyAttributes: [...LIST_ATTRIBUTES] } as const;
+const LIST_PROJECTION = {
+  ProjectionType: "INCLUDE" as const,
+  NonKeyAttributes: [...LIST_ATTRIBUTES] as string[],
+};
 
 const key = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: "HASH" as const },

@@ -1,0 +1,184 @@
+/**
+ * Finds rows: by project, user, status, status class, latency within a project, all of them, newest first (or slowest
+ * first), page by page, by key conditions alone. A page costs a bounded number of queries: it may come back short, with
+ * `searchedUntil` and a cursor to go on. How: docs/decisions/audit-table.md.
+ */
+import { z } from "zod";
+import * as Cursor from "./audit-cursor.ts";
+import * as AuditIndex from "./audit-index.ts";
+import type { AuditTable, Item } from "./audit-table.ts";
+import * as IndexPartition from "./index-partition.ts";
+import { type ListedRow, toListed } from "./listed-row.ts";
+import * as SortedMerge from "./sorted-merge.ts";
+import * as TimeBuckets from "./time-buckets.ts";
+
+/** ISO 8601 with a zone; kept as UTC with milliseconds. */
+const Instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
+const Name = z.string().min(1).max(512);
+/** Rows received at `from` or later, and before `to`. */
+const span = { from: Instant, to: Instant };
+
+/** "Slowest" has to look at every day of its range. */
+export const MAX_SLOWEST_DAYS = 31;
+const MAX_DAYS = 3_700;
+
+const spanDays = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 86_400_000;
+
+export const AuditQuery = z
+  .discriminatedUnion("by", [
+    z.strictObject({ by: z.literal("project"), projectId: Name, ...span }),
+    z.strictObject({ by: z.literal("user"), userId: Name, ...span }),
+    /** 0 finds rows whose status was not recorded. */
+    z.strictObject({ by: z.literal("status"), statusCode: z.int().min(0).max(999), ...span }),
+    /** 4 stands for 400 to 499. */
+    z.strictObject({ by: z.literal("statusClass"), statusClass: z.int().min(1).max(5), ...span }),
+    z.strictObject({ by: z.literal("slowest"), projectId: Name, ...span }),
+    z.strictObject({ by: z.literal("all"), ...span }),
+  ])
+  .refine(({ from, to }) => from < to, "`from` must be before `to`")
+  .refine(({ from, to }) => spanDays(from, to) <= MAX_DAYS, "a query covers at most ten years")
+  .refine(
+    ({ by, from, to }) => by !== "slowest" || spanDays(from, to) <= MAX_SLOWEST_DAYS,
+    `"slowest" covers at most ${MAX_SLOWEST_DAYS} days: choose a shorter range`,
+  );
+export type AuditQuery = z.infer<typeof AuditQuery>;
+
+export const PageOptions = z.object({
+  limit: z.int().min(1).max(500).default(50),
+  cursor: z.string().nullish(),
+  /** DynamoDB queries after which a page is handed out as it is. One round over the partitions may pass it. */
+  maxQueries: z.int().positive().default(60),
+});
+export type PageOptions = z.input<typeof PageOptions>;
+
+export interface Page {
+  rows: ListedRow[];
+  /** Null at the end of the list. A page with a cursor may hold fewer rows than asked for, even none. */
+  cursor: string | null;
+  /** Every match received since then has been returned, in this page or before it; null for `slowest`. */
+  searchedUntil: string | null;
+  /** DynamoDB queries that this page took. */
+  queries: number;
+}
+
+/**
+ * @throws {z.ZodError} when query or options are not valid
+ * @throws {Cursor.CursorError} when the cursor is not one of this query
+ */
+export async function page(table: AuditTable, input: AuditQuery, options: PageOptions = {}): Promise<Page> {
+  const query = AuditQuery.parse(input);
+  const { limit, cursor, maxQueries } = PageOptions.parse(options);
+  const start = cursor ? Cursor.decode(query, cursor) : null;
+  const budget: SortedMerge.Budget = { spent: 0, allowed: maxQueries };
+  const { entries, rest } =
+    query.by === "slowest"
+      ? await slowest(table, query, limit, start, budget)
+      : await newest(table, query, limit, start, budget);
+  return {
+    rows: entries.map(({ item }) => toListed(item)),
+    cursor: rest === null ? null : Cursor.encode(query, rest),
+    searchedUntil: query.by === "slowest" ? null : (rest?.slice(0, query.from.length) ?? query.from),
+    queries: budget.spent,
+  };
+}
+
+type TimeQuery = Exclude<AuditQuery, { by: "slowest" }>;
+interface Found {
+  entries: IndexPartition.Entry[];
+  rest: string | null;
+}
+
+/** Empty buckets passed in a row double how many are asked at once, up to this. */
+const MAX_BUCKETS_AT_ONCE = 8;
+
+async function newest(
+  table: AuditTable,
+  query: TimeQuery,
+  limit: number,
+  start: string | null,
+  budget: SortedMerge.Budget,
+): Promise<Found> {
+  const end = start !== null && start < query.to ? start : query.to;
+  const buckets = bucketsOf(query, end);
+  const entries: IndexPartition.Entry[] = [];
+  let width = 1;
+  for (let i = 0; i < buckets.length; i += width) {
+    if (i > 0) width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE) : 1;
+    const group = buckets.slice(i, i + width);
+    if (budget.spent >= budget.allowed) return { entries, rest: group[0]?.upper ?? null };
+    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, limit));
+    const taken = await SortedMerge.take(sources, limit - entries.length, budget);
+    entries.push(...taken.rows);
+    if (taken.rest !== null) return { entries, rest: taken.rest };
+    if (entries.length === limit) {
+      const last = entries.at(-1)?.position ?? null;
+      return { entries, rest: i + width < buckets.length ? last : null };
+    }
+  }
+  return { entries, rest: null };
+}
+
+function bucketsOf(query: TimeQuery, end: string): TimeBuckets.Bucket[] {
+  if (query.by === "project") return [{ name: "", lower: query.from, upper: end }];
+  return query.by === "user" ? TimeBuckets.months(query.from, end) : TimeBuckets.days(query.from, end);
+}
+
+const shards = Array.from({ length: AuditIndex.SHARDS }, (_, shard) => shard);
+
+function sourcesOf(table: AuditTable, query: TimeQuery, bucket: TimeBuckets.Bucket, chunk: number) {
+  const bounds = { lower: bucket.lower, upper: bucket.upper, chunk };
+  switch (query.by) {
+    case "project":
+      return [IndexPartition.range(table, "project", AuditIndex.projectKey(query.projectId), bounds)];
+    case "user":
+      return shards.map((shard) =>
+        IndexPartition.range(
+          table,
+          "user",
+          AuditIndex.userPartition(query.userId, bucket.name, shard),
+          bounds,
+        ),
+      );
+    case "status": {
+      const prefix = `${AuditIndex.statusText(query.statusCode)}#`;
+      return shards.map((shard) =>
+        IndexPartition.range(table, "status", AuditIndex.statusPartition(bucket.name, shard), bounds, prefix),
+      );
+    }
+    default: {
+      const first = query.by === "all" ? 0 : query.statusClass * 100;
+      const last = query.by === "all" ? 999 : first + 99;
+      const statuses = { least: AuditIndex.statusText(first), greatest: AuditIndex.statusText(last) };
+      return shards.map((shard) =>
+        IndexPartition.skipScan(table, AuditIndex.statusPartition(bucket.name, shard), bounds, statuses),
+      );
+    }
+  }
+}
+
+/** Above every latency key: digits, `.` and `#` come before `~`. */
+const ABOVE = "~";
+
+/** All days at once, since the slowest may be in any. Rows of the edge days are held against the clock one by one. */
+async function slowest(
+  table: AuditTable,
+  query: Extract<AuditQuery, { by: "slowest" }>,
+  limit: number,
+  start: string | null,
+  budget: SortedMerge.Budget,
+): Promise<Found> {
+  const days = TimeBuckets.days(query.from, query.to);
+  const inTime = (item: Item) => item.createdAt >= query.from && item.createdAt < query.to;
+  const partitions = days.flatMap(({ name }) =>
+    shards.map((shard) => AuditIndex.latencyPartition(query.projectId, name, shard)),
+  );
+  const chunk = Math.min(limit, Math.max(10, Math.ceil((4 * limit) / partitions.length)));
+  const bounds = { lower: "0", upper: start ?? ABOVE, chunk };
+  const sources = partitions.map((partition) =>
+    IndexPartition.range(table, "latency", partition, bounds, "", inTime),
+  );
+  // Nothing can be handed out before every partition was asked once; the edge days may need a second look.
+  budget.allowed = Math.max(budget.allowed, 2 * partitions.length);
+  const { rows, rest } = await SortedMerge.take(sources, limit, budget);
+  return { entries: rows, rest };
+}

@@ -1,0 +1,224 @@
+/**
+ * The audit table in DynamoDB: its entity (ElectroDB, private to core), writes in batches and reads of one index
+ * partition at a time. Lists over many partitions are `audit-query.ts`.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  BatchGetCommand,
+  BatchWriteCommand,
+  type BatchWriteCommandInput,
+  DynamoDBDocumentClient,
+  QueryCommand,
+} from "@aws-sdk/lib-dynamodb";
+import { Entity } from "electrodb";
+import { AuditRow } from "./audit-row.ts";
+import { PROJECT_LATENCY, REQUEST_ID, STATUS_TIME, USER_TIME } from "./audit-table-definition.ts";
+
+const text = { type: "string" } as const;
+const required = { type: "string", required: true } as const;
+const number = { type: "number" } as const;
+
+/** A key that is an attribute of its own: `audit-index.ts` composes its value, so ElectroDB takes it as it is. */
+const key = <const F extends string>(field: F) => ({
+  field,
+  composite: [field] as [F],
+  casing: "none" as const,
+});
+
+function entityOf(table: string) {
+  return new Entity(
+    {
+      model: { entity: "audit", service: "central-llm", version: "1" },
+      attributes: {
+        id: required,
+        createdAt: required,
+        requestId: required,
+        projectId: required,
+        userId: required,
+        statusCode: { type: "number", required: true },
+        latencyMs: { type: "number", required: true },
+        outcome: required,
+        profile: text,
+        model: text,
+        requestType: text,
+        stream: { type: "boolean" },
+        promptTokens: number,
+        completionTokens: number,
+        costUsd: number,
+        timeToFirstTokenMs: number,
+        flags: { type: "list", items: { type: "string" } },
+        promptPreview: required,
+        responsePreview: required,
+        auditBucket: required,
+        auditObjectKey: required,
+        schemaVersion: number,
+        provider: text,
+        clientRequestId: text,
+        writer: text,
+        sequence: number,
+        keyId: text,
+        teamId: text,
+        pii: text,
+        expiresAt: number,
+        userIdPk: required,
+        userIdSk: required,
+        statusPk: required,
+        statusSk: required,
+        latencyPk: required,
+        latencySk: required,
+        requestIdPk: text,
+      },
+      indexes: {
+        project: { pk: key("id"), sk: key("createdAt") },
+        user: { index: USER_TIME, pk: key("userIdPk"), sk: key("userIdSk") },
+        status: { index: STATUS_TIME, pk: key("statusPk"), sk: key("statusSk") },
+        latency: { index: PROJECT_LATENCY, pk: key("latencyPk"), sk: key("latencySk") },
+        request: {
+          index: REQUEST_ID,
+          pk: key("requestIdPk"),
+          condition: (row: { requestIdPk?: string }) => row.requestIdPk !== undefined,
+        },
+      },
+    },
+    { table },
+  );
+}
+
+export interface AuditTable {
+  tableName: string;
+  client: DynamoDBDocumentClient;
+  entity: ReturnType<typeof entityOf>;
+}
+
+export function open(client: DynamoDBClient, tableName: string): AuditTable {
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  return { tableName, client: documents, entity: entityOf(tableName) };
+}
+
+export type Item = Record<string, unknown> & { id: string; createdAt: string };
+
+/** DynamoDB's own limit of a BatchWriteItem. */
+const BATCH = 25;
+const ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * Stores rows, each replacing what was there under its key. Rows with the same key count as one. What DynamoDB leaves
+ * unprocessed is sent again after growing, random pauses.
+ * @returns the rows that were not stored, each with why: throttling that outlasted the retries, or an error of the batch
+ */
+export async function writeRows(table: AuditTable, rows: AuditRow[]): Promise<Map<AuditRow, Error>> {
+  const unique = new Map(rows.map((row) => [`${row.id}\n${row.createdAt}`, AuditRow.parse(row)]));
+  const batches = chunks([...unique.values()], BATCH);
+  const failures = new Map<string, Error>();
+  await Promise.all(
+    batches.map(async (batch) => {
+      const [request] = table.entity.put(batch).params() as unknown as BatchWriteCommandInput[];
+      for (const [lost, error] of await writeBatch(table, request?.RequestItems?.[table.tableName] ?? [])) {
+        failures.set(lost, error);
+      }
+    }),
+  );
+  const failed = rows.map((row) => [row, failures.get(`${row.id}\n${row.createdAt}`)] as const);
+  return new Map(failed.filter((entry): entry is [AuditRow, Error] => entry[1] !== undefined));
+}
+
+type WriteRequests = NonNullable<BatchWriteCommandInput["RequestItems"]>[string];
+
+async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<Map<string, Error>> {
+  let left = requests;
+  const lost = (error: Error) =>
+    new Map(left.map(({ PutRequest }) => [`${PutRequest?.Item?.id}\n${PutRequest?.Item?.createdAt}`, error]));
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (attempt > 0) {
+      await sleep(Math.random() * Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS));
+    }
+    try {
+      const answer = await table.client.send(
+        new BatchWriteCommand({ RequestItems: { [table.tableName]: left } }),
+      );
+      left = answer.UnprocessedItems?.[table.tableName] ?? [];
+    } catch (error) {
+      return lost(error as Error);
+    }
+    if (left.length === 0) return new Map();
+  }
+  const error = new Error(`DynamoDB left ${left.length} rows unprocessed after ${ATTEMPTS} attempts`);
+  error.name = "ThrottlingException";
+  return lost(error);
+}
+
+export type SortedIndex = "project" | "user" | "status" | "latency";
+
+/** The key attributes of each sorted index. */
+export const SORT_KEY = {
+  project: "createdAt",
+  user: "userIdSk",
+  status: "statusSk",
+  latency: "latencySk",
+} as const satisfies Record<SortedIndex, string>;
+
+/**
+ * One Query: the rows of one partition with `low <= sort key <= high`, greatest first.
+ * @returns `more` when the range holds rows beyond those
+ */
+export async function readRange(
+  table: AuditTable,
+  index: SortedIndex,
+  range: { partition: string; low: string; high: string; limit: number },
+): Promise<{ items: Item[]; more: boolean }> {
+  const { partition, low, high, limit } = range;
+  const { query } = table.entity;
+  const options = { order: "desc", limit } as const;
+  const params = {
+    project: () => query.project({ id: partition }).between({ createdAt: low }, { createdAt: high }),
+    user: () => query.user({ userIdPk: partition }).between({ userIdSk: low }, { userIdSk: high }),
+    status: () => query.status({ statusPk: partition }).between({ statusSk: low }, { statusSk: high }),
+    latency: () => query.latency({ latencyPk: partition }).between({ latencySk: low }, { latencySk: high }),
+  }
+    [index]()
+    .params(options) as ConstructorParameters<typeof QueryCommand>[0];
+  const answer = await table.client.send(new QueryCommand(params));
+  return { items: (answer.Items ?? []) as Item[], more: answer.LastEvaluatedKey !== undefined };
+}
+
+export type RowKey = Pick<Item, "id" | "createdAt">;
+
+/** The rows that a request id names through the sparse index: at most `limit`, keys only. */
+export async function keysByRequestId(
+  table: AuditTable,
+  requestId: string,
+  limit: number,
+): Promise<RowKey[]> {
+  const params = table.entity.query.request({ requestIdPk: requestId }).params({ limit });
+  const answer = await table.client.send(
+    new QueryCommand(params as ConstructorParameters<typeof QueryCommand>[0]),
+  );
+  return (answer.Items ?? []) as RowKey[];
+}
+
+/** Whole rows by their keys, in no order; keys without a row are left out. At most 100 keys (DynamoDB's limit). */
+export async function getRows(table: AuditTable, keys: RowKey[]): Promise<Item[]> {
+  if (keys.length === 0) return [];
+  let left = keys.map(({ id, createdAt }) => ({ id, createdAt }) as Record<string, unknown>);
+  const items: Item[] = [];
+  for (let attempt = 0; left.length > 0; attempt++) {
+    if (attempt >= ATTEMPTS) throw new Error(`DynamoDB left ${left.length} keys unprocessed`);
+    if (attempt > 0) await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** attempt);
+    const answer = await table.client.send(
+      new BatchGetCommand({ RequestItems: { [table.tableName]: { Keys: left } } }),
+    );
+    items.push(...((answer.Responses?.[table.tableName] ?? []) as Item[]));
+    left = answer.UnprocessedKeys?.[table.tableName]?.Keys ?? [];
+  }
+  return items;
+}
+
+function chunks<T>(values: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(values.length / size) }, (_, i) =>
+    values.slice(i * size, (i + 1) * size),
+  );
+}

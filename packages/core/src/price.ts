@@ -1,0 +1,81 @@
+/**
+ * What a call costs at list price, in US dollars per million tokens. A new set of prices gets a new name, since records
+ * say by which one they were reckoned. Sources: seed 004 §4.6 for the gateway's two models; for the rest Amazon Bedrock's
+ * price list, on demand, global endpoint (a regional endpoint of the 4.5 models and later costs 10 % more).
+ */
+
+export const PRICE_TABLE = "2026-11";
+
+interface Price {
+  input: number;
+  /** Tokens that the provider read from its prompt cache. */
+  cachedInput: number;
+  output: number;
+}
+
+const SELF_HOSTED: Price = { input: 0, cachedInput: 0, output: 0 };
+
+const price = (input: number, output: number, cachedInput = input / 10): Price => ({
+  input,
+  cachedInput,
+  output,
+});
+
+/** By the model's own name: without provider, region and version, which the many ids of one model differ in. */
+const PRICES: Record<string, Price> = {
+  "claude-3-5-sonnet": price(3, 15),
+  "claude-3-7-sonnet": price(3, 15),
+  "claude-sonnet-4": price(3, 15),
+  "claude-sonnet-4-5": price(3, 15),
+  "claude-sonnet-4-6": price(3, 15),
+  // No prompt cache on Bedrock for these three: cached tokens, were any reported, cost what the others cost.
+  "claude-3-opus": price(15, 75, 15),
+  "claude-3-sonnet": price(3, 15, 3),
+  "claude-3-haiku": price(0.25, 1.25, 0.25),
+  "claude-opus-4": price(15, 75),
+  "claude-opus-4-1": price(15, 75),
+  "claude-opus-4-5": price(5, 25),
+  "claude-opus-4-6": price(5, 25),
+  "claude-opus-4-7": price(5, 25),
+  "claude-3-5-haiku": price(0.8, 4),
+  "claude-haiku-4-5": price(1, 5),
+};
+
+export interface PricedUsage {
+  promptTokens: number;
+  completionTokens: number;
+  /** Of the prompt's tokens, those read from a cache. */
+  cachedPromptTokens?: number;
+}
+
+/** `us.anthropic.claude-3-5-sonnet-20241022-v2:0`, `bedrock/anthropic.claude-…`, `claude-3-5-sonnet@20241022` → `claude-3-5-sonnet`. */
+export function modelFamily(model: string): string {
+  return model
+    .toLowerCase()
+    .replace(/^.*\//, "")
+    .replace(/^([a-z]{2,6}\.)?anthropic\./, "")
+    .replace(/(-v\d+)?(:\d+)+$/, "")
+    .replace(/-v\d+$/, "")
+    .replace(/[-@](20\d{6}|latest)$/, "");
+}
+
+/**
+ * @param provider `vllm` is our own hardware: its tokens have no list price and cost 0
+ * @returns null when the model has no known price, which is not the same as costing nothing
+ */
+export function cost(
+  usage: PricedUsage,
+  model: string,
+  provider: string,
+): { usd: number; priceTable: string } | null {
+  const family = modelFamily(model);
+  const rate = provider === "vllm" ? SELF_HOSTED : Object.hasOwn(PRICES, family) ? PRICES[family] : undefined;
+  if (!rate) return null;
+  const cached = Math.min(usage.cachedPromptTokens ?? 0, usage.promptTokens);
+  const millionths =
+    (usage.promptTokens - cached) * rate.input +
+    cached * rate.cachedInput +
+    usage.completionTokens * rate.output;
+  // A tenth of a billionth of a dollar: finer than any price, coarse enough to drop binary fractions' tails.
+  return { usd: Math.round(millionths * 1e4) / 1e10, priceTable: PRICE_TABLE };
+}
