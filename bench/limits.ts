@@ -8,7 +8,11 @@ import { join } from "node:path";
 import { hashKey, newKey } from "@central-llm/core/virtual-key";
 import { startPostgres } from "@central-llm/local/postgres";
 import { AdmissionSettings } from "@central-llm/proxy/gateway/admission";
-import { type DatabaseSettings, DatabaseSettings as Settings, openDatabase } from "@central-llm/proxy/gateway/database";
+import {
+  type DatabaseSettings,
+  openDatabase,
+  DatabaseSettings as Settings,
+} from "@central-llm/proxy/gateway/database";
 import { type Ledger, openLedger } from "@central-llm/proxy/gateway/ledger";
 import { migrate } from "@central-llm/proxy/gateway/migrate";
 
@@ -17,7 +21,8 @@ const KEYS = 10_000;
 const folder = await mkdtemp(join(tmpdir(), "central-llm-bench-"));
 const server = await startPostgres({ dataDir: join(folder, "data") });
 
-const quantile = (sorted: number[], share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+const quantile = (sorted: number[], share: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 function report(name: string, times: number[], elapsedMs: number, more: Record<string, unknown> = {}): void {
   times.sort((a, b) => a - b);
   const round = (value: number | undefined) => Math.round((value ?? 0) * 1000) / 1000;
@@ -69,7 +74,10 @@ async function load(ledger: Ledger, tokens: string[], concurrency: number, settl
 
 for (const durability of ["async", "sync"] satisfies DatabaseSettings["LIMIT_DURABILITY"][]) {
   const url = await server.createDatabase(`bench_${durability}`);
-  const database = openDatabase(Settings.parse({ DATABASE_URL: url, LIMIT_DURABILITY: durability }), console.error);
+  const database = openDatabase(
+    Settings.parse({ DATABASE_URL: url, LIMIT_DURABILITY: durability }),
+    console.error,
+  );
   await migrate(database);
   const tokens = Array.from({ length: KEYS }, () => hashKey(newKey()));
   await database.pool.query(

@@ -5,138 +5,161 @@
 -- Answers one object per request: {call, limits, held} when admitted, {call, refusal} when not, `call` being what the
 -- database knows of the key. A refused request changes nothing.
 --
--- The rows of limit_state are locked in one order by everybody, and before any row of LiteLLM's is: no deadlock.
+-- The rows of limit_state are locked in the order of their primary key by everybody, and before any row of LiteLLM's is, so
+-- that nobody waits in a circle. Row by row rather than by joins: a batch holds few distinct keys, and starting a join
+-- costs more than all its look-ups.
 CREATE FUNCTION central_llm.admit(instance_id uuid, lease interval, window_length interval, requests jsonb)
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   now_at timestamptz := clock_timestamp();
   utc timestamp := now_at AT TIME ZONE 'UTC';
-  r record;
+  q record; k record; u record; t record; l record;
   -- The requests, side by side.
   n integer := 0;
-  call_ids uuid[]; calls jsonb[]; refusals jsonb[]; want_tokens bigint[]; want_cost bigint[]; lifetimes interval[];
-  -- At (i - 1) * 4 + s: where request i's limited thing s (key, user, team, model of the key) is in the lists below; or 0.
+  call_ids uuid[]; calls jsonb[]; refusals jsonb[]; want_tokens bigint[]; want_cost bigint[]; lifetimes bigint[];
+  -- At (i - 1) * 4 + s: where request i's limited thing s (in the order of `kinds`) is in the lists below; 0: it is not limited.
   mine integer[];
+  kinds constant text[] := ARRAY['api_key', 'model', 'team', 'user'];
   -- The distinct limited things, side by side: limits, then counters.
   m integer := 0;
   names text[]; scopes text[]; ids text[];
   rpm bigint[]; tpm bigint[]; parallel integer[]; budget double precision[]; duration text[]; any_budget boolean := false;
-  starts timestamptz[]; counts bigint[]; used bigint[]; flying integer[]; held bigint[]; spent double precision[]; resets timestamp[];
-  i integer; s integer; p integer; name text; places integer[]; refusal jsonb; limits jsonb;
-  -- The admitted ones, by number, and those of them that hold something.
-  holders integer[] := '{}'; holder_places text[]; answers jsonb[] := '{}';
+  starts timestamptz[]; counts bigint[]; used bigint[]; flying integer[]; held bigint[]; changed boolean[];
+  spent double precision[]; resets timestamp[];
+  -- One request's.
+  known text; asked text[]; found_ids text[]; its_rpm bigint[]; its_tpm bigint[]; its_parallel integer[]; its_budget double precision[];
+  i integer; s integer; p integer; places integer[]; sorted integer[]; name text; reason text; refusal jsonb; limits jsonb;
+  answers jsonb[] := '{}';
 BEGIN
   IF NOT EXISTS (SELECT FROM central_llm.instance x WHERE x.id = instance_id AND x.expires_at > now_at) THEN
     INSERT INTO central_llm.instance VALUES (instance_id, now_at + lease)
     ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at;
   END IF;
 
-  FOR r IN
-    SELECT q.id, q.tokens, q.cost, q.lifetime_ms * interval '1 millisecond' AS lifetime, x.token,
-      ARRAY['api_key', 'user', 'team', 'model'] AS scopes,
-      ARRAY[x.token, u.user_id, t.team_id, x.token || ':' || q.model] AS ids,
-      ARRAY[coalesce(x.rpm_limit, b.rpm_limit), u.rpm_limit, t.rpm_limit, central_llm.whole(x.metadata #> ARRAY['model_rpm_limit', q.model])] AS rpm,
-      ARRAY[coalesce(x.tpm_limit, b.tpm_limit), u.tpm_limit, t.tpm_limit, central_llm.whole(x.metadata #> ARRAY['model_tpm_limit', q.model])] AS tpm,
-      ARRAY[coalesce(x.max_parallel_requests, b.max_parallel_requests), u.max_parallel_requests, t.max_parallel_requests, NULL] AS parallel,
-      ARRAY[coalesce(x.max_budget, b.max_budget), u.max_budget, t.max_budget, NULL] AS budget,
-      ARRAY[coalesce(x.budget_duration, b.budget_duration), u.budget_duration, t.budget_duration, NULL] AS duration,
-      CASE WHEN x.token IS NOT NULL THEN jsonb_build_object(
-        'token', x.token, 'keyName', x.key_name, 'keyAlias', x.key_alias, 'userId', x.user_id, 'teamId', x.team_id,
-        'teamAlias', t.team_alias, 'userEmail', u.user_email, 'organizationId', x.organization_id, 'spend', x.spend,
-        'maxBudget', coalesce(x.max_budget, b.max_budget), 'tpmLimit', coalesce(x.tpm_limit, b.tpm_limit),
-        'rpmLimit', coalesce(x.rpm_limit, b.rpm_limit), 'modelAlias', x.aliases ->> q.model,
-        'allowedRoutes', x.allowed_routes, 'metadata', x.metadata, 'teamMetadata', t.metadata
-      ) END AS call,
-      CASE
-        WHEN x.token IS NULL THEN 'unknown_key'
-        WHEN x.blocked THEN 'blocked_key'
-        WHEN x.expires <= utc THEN 'expired_key'
-        WHEN t.blocked THEN 'blocked_team'
-        WHEN NOT (
-          central_llm.permits(CASE WHEN 'all-team-models' = ANY (x.models) THEN t.models ELSE x.models END, w.names)
-          AND central_llm.permits(t.models, w.names)
-          AND (t.team_id IS NOT NULL OR central_llm.permits(u.models, w.names))
-        ) THEN 'model_denied'
-      END AS refusal
-    FROM ROWS FROM (jsonb_to_recordset(requests) AS (
-        id uuid, token text, model text, alias text, tokens bigint, cost bigint, lifetime_ms bigint
-      )) WITH ORDINALITY AS q(id, token, model, alias, tokens, cost, lifetime_ms, position)
-    LEFT JOIN central_llm.retired_key o ON o.token = q.token AND o.revoke_at > now_at
-    LEFT JOIN "LiteLLM_VerificationToken" x ON x.token = coalesce(o.active_token, q.token)
-    LEFT JOIN "LiteLLM_UserTable" u ON u.user_id = x.user_id
-    LEFT JOIN "LiteLLM_TeamTable" t ON t.team_id = x.team_id
-    LEFT JOIN "LiteLLM_BudgetTable" b ON b.budget_id = x.budget_id
-    CROSS JOIN LATERAL (SELECT array_remove(ARRAY[q.model, q.alias, x.aliases ->> q.model], NULL) AS names) w
-    ORDER BY q.position
-  LOOP
+  FOR q IN SELECT * FROM jsonb_to_recordset(requests) AS x(
+    id uuid, token text, model text, alias text, tokens bigint, cost bigint, lifetime_ms bigint
+  ) LOOP
     n := n + 1;
-    call_ids[n] := r.id; calls[n] := r.call; want_tokens[n] := r.tokens; want_cost[n] := r.cost; lifetimes[n] := r.lifetime;
-    refusals[n] := CASE WHEN r.refusal IS NOT NULL THEN jsonb_build_object('reason', r.refusal) END;
+    call_ids[n] := q.id; want_tokens[n] := q.tokens; want_cost[n] := q.cost; lifetimes[n] := q.lifetime_ms;
+    -- A busy key's requests come together: it is read once for all of them.
+    IF known IS DISTINCT FROM q.token THEN
+      known := q.token;
+      SELECT x.token, x.key_name, x.key_alias, x.user_id, x.team_id, x.organization_id, x.spend, x.expires, x.blocked, x.models, x.aliases,
+        x.metadata, x.allowed_routes, x.rpm_limit, x.tpm_limit, x.max_parallel_requests, x.max_budget, x.budget_duration, x.budget_id
+      INTO k FROM "LiteLLM_VerificationToken" x WHERE x.token = q.token;
+      IF NOT FOUND THEN
+        SELECT x.token, x.key_name, x.key_alias, x.user_id, x.team_id, x.organization_id, x.spend, x.expires, x.blocked, x.models, x.aliases,
+          x.metadata, x.allowed_routes, x.rpm_limit, x.tpm_limit, x.max_parallel_requests, x.max_budget, x.budget_duration, x.budget_id
+        INTO k FROM central_llm.retired_key o JOIN "LiteLLM_VerificationToken" x ON x.token = o.active_token
+        WHERE o.token = q.token AND o.revoke_at > now_at;
+      END IF;
+      SELECT x.user_id, x.user_email, x.models, x.rpm_limit, x.tpm_limit, x.max_parallel_requests, x.max_budget, x.budget_duration
+      INTO u FROM "LiteLLM_UserTable" x WHERE x.user_id = k.user_id;
+      SELECT x.team_id, x.team_alias, x.models, x.blocked, x.metadata, x.rpm_limit, x.tpm_limit, x.max_parallel_requests, x.max_budget,
+        x.budget_duration
+      INTO t FROM "LiteLLM_TeamTable" x WHERE x.team_id = k.team_id;
+      IF k.budget_id IS NOT NULL THEN
+        SELECT coalesce(k.rpm_limit, x.rpm_limit), coalesce(k.tpm_limit, x.tpm_limit),
+          coalesce(k.max_parallel_requests, x.max_parallel_requests), coalesce(k.max_budget, x.max_budget),
+          coalesce(k.budget_duration, x.budget_duration)
+        INTO k.rpm_limit, k.tpm_limit, k.max_parallel_requests, k.max_budget, k.budget_duration
+        FROM (SELECT) one LEFT JOIN "LiteLLM_BudgetTable" x ON x.budget_id = k.budget_id;
+      END IF;
+    END IF;
+
+    reason := NULL;
+    IF k.token IS NULL THEN
+      reason := 'unknown_key';
+    ELSE
+      calls[n] := jsonb_build_object(
+        'token', k.token, 'keyName', k.key_name, 'keyAlias', k.key_alias, 'userId', k.user_id, 'teamId', k.team_id,
+        'teamAlias', t.team_alias, 'userEmail', u.user_email, 'organizationId', k.organization_id, 'spend', k.spend,
+        'maxBudget', k.max_budget, 'tpmLimit', k.tpm_limit, 'rpmLimit', k.rpm_limit, 'modelAlias', k.aliases ->> q.model,
+        'allowedRoutes', k.allowed_routes, 'metadata', k.metadata, 'teamMetadata', t.metadata
+      );
+      asked := array_remove(ARRAY[q.model, q.alias, k.aliases ->> q.model], NULL);
+      IF k.blocked THEN
+        reason := 'blocked_key';
+      ELSIF k.expires <= utc THEN
+        reason := 'expired_key';
+      ELSIF t.blocked THEN
+        reason := 'blocked_team';
+      ELSIF NOT (
+        central_llm.permits(CASE WHEN 'all-team-models' = ANY (k.models) THEN t.models ELSE k.models END, asked)
+        AND central_llm.permits(t.models, asked)
+        AND (t.team_id IS NOT NULL OR central_llm.permits(u.models, asked))
+      ) THEN
+        reason := 'model_denied';
+      END IF;
+    END IF;
+    IF reason IS NOT NULL THEN
+      refusals[n] := jsonb_build_object('reason', reason);
+      FOR s IN 1..4 LOOP mine[(n - 1) * 4 + s] := 0; END LOOP;
+      CONTINUE;
+    END IF;
+
+    found_ids := ARRAY[k.token, k.token || ':' || q.model, t.team_id, u.user_id];
+    its_rpm := ARRAY[k.rpm_limit, central_llm.whole(k.metadata #> ARRAY['model_rpm_limit', q.model]), t.rpm_limit, u.rpm_limit];
+    its_tpm := ARRAY[k.tpm_limit, central_llm.whole(k.metadata #> ARRAY['model_tpm_limit', q.model]), t.tpm_limit, u.tpm_limit];
+    its_parallel := ARRAY[k.max_parallel_requests, NULL, t.max_parallel_requests, u.max_parallel_requests];
+    its_budget := ARRAY[k.max_budget, NULL, t.max_budget, u.max_budget];
     FOR s IN 1..4 LOOP
-      mine[(n - 1) * 4 + s] := 0;
-      CONTINUE WHEN r.refusal IS NOT NULL OR r.ids[s] IS NULL
-        OR (r.rpm[s] IS NULL AND r.tpm[s] IS NULL AND r.parallel[s] IS NULL AND r.budget[s] IS NULL);
-      name := r.scopes[s] || ':' || r.ids[s];
-      p := array_position(names, name);
-      IF p IS NULL THEN
-        m := m + 1; p := m;
-        names[p] := name; scopes[p] := r.scopes[s]; ids[p] := r.ids[s];
-        rpm[p] := r.rpm[s]; tpm[p] := r.tpm[s]; parallel[p] := r.parallel[s];
-        budget[p] := r.budget[s]; duration[p] := r.duration[s];
-        any_budget := any_budget OR r.budget[s] IS NOT NULL;
+      p := 0;
+      IF found_ids[s] IS NOT NULL AND num_nonnulls(its_rpm[s], its_tpm[s], its_parallel[s], its_budget[s]) > 0 THEN
+        name := kinds[s] || ':' || found_ids[s];
+        p := array_position(names, name);
+        IF p IS NULL THEN
+          m := m + 1; p := m;
+          names[p] := name; scopes[p] := kinds[s]; ids[p] := found_ids[s];
+          rpm[p] := its_rpm[s]; tpm[p] := its_tpm[s]; parallel[p] := its_parallel[s]; budget[p] := its_budget[s];
+          duration[p] := CASE s WHEN 1 THEN k.budget_duration WHEN 3 THEN t.budget_duration WHEN 4 THEN u.budget_duration END;
+          any_budget := any_budget OR its_budget[s] IS NOT NULL;
+        END IF;
       END IF;
       mine[(n - 1) * 4 + s] := p;
     END LOOP;
   END LOOP;
 
   IF m > 0 THEN
-    INSERT INTO central_llm.limit_state (scope, id)
-    SELECT w.scope, w.id FROM unnest(scopes, ids) AS w(scope, id)
-    WHERE NOT EXISTS (SELECT FROM central_llm.limit_state x WHERE x.scope = w.scope AND x.id = w.id)
-    ORDER BY w.scope COLLATE "C", w.id COLLATE "C"
-    ON CONFLICT DO NOTHING;
-
-    SELECT array_agg(x.window_start ORDER BY x.at), array_agg(x.requests ORDER BY x.at), array_agg(x.tokens ORDER BY x.at),
-      array_agg(x.in_flight ORDER BY x.at), array_agg(x.reserved ORDER BY x.at)
-    INTO starts, counts, used, flying, held
-    FROM (
-      SELECT w.at, l.* FROM unnest(scopes, ids) WITH ORDINALITY AS w(scope, id, at)
-      JOIN central_llm.limit_state l ON l.scope = w.scope AND l.id = w.id
-      ORDER BY l.scope, l.id FOR NO KEY UPDATE OF l
-    ) x;
-    -- A key that was deleted or regenerated while we waited took its counters along: the caller asks again.
-    IF cardinality(starts) IS DISTINCT FROM m THEN
-      RAISE EXCEPTION 'limits changed while they were read' USING ERRCODE = 'serialization_failure';
-    END IF;
+    -- A single request's are in order already.
+    sorted := CASE WHEN n = 1 THEN ARRAY(SELECT generate_series(1, m))
+      ELSE ARRAY(SELECT g FROM generate_series(1, m) g ORDER BY scopes[g] COLLATE "C", ids[g] COLLATE "C") END;
+    FOREACH p IN ARRAY sorted LOOP
+      LOOP
+        SELECT x.window_start, x.requests, x.tokens, x.in_flight, x.reserved INTO l
+        FROM central_llm.limit_state x WHERE x.scope = scopes[p] AND x.id = ids[p] FOR NO KEY UPDATE;
+        EXIT WHEN FOUND;
+        INSERT INTO central_llm.limit_state (scope, id) VALUES (scopes[p], ids[p]) ON CONFLICT DO NOTHING;
+      END LOOP;
+      starts[p] := l.window_start; counts[p] := l.requests; used[p] := l.tokens; flying[p] := l.in_flight; held[p] := l.reserved;
+      changed[p] := false;
+    END LOOP;
     -- Time passed while we waited for the locks.
     now_at := clock_timestamp();
+    utc := now_at AT TIME ZONE 'UTC';
     FOR p IN 1..m LOOP
       IF starts[p] + window_length <= now_at THEN
         starts[p] := now_at; counts[p] := 0; used[p] := 0;
       END IF;
-    END LOOP;
-    IF any_budget THEN
+      CONTINUE WHEN budget[p] IS NULL;
       -- Read after the locks: whoever settles holds them until spend and reservation are both changed.
-      SELECT array_agg(coalesce(k.spend, u.spend, t.spend) ORDER BY w.at),
-        array_agg(coalesce(k.budget_reset_at, u.budget_reset_at, t.budget_reset_at) ORDER BY w.at)
-      INTO spent, resets
-      FROM unnest(scopes, ids) WITH ORDINALITY AS w(scope, id, at)
-      LEFT JOIN "LiteLLM_VerificationToken" k ON w.scope = 'api_key' AND k.token = w.id
-      LEFT JOIN "LiteLLM_UserTable" u ON w.scope = 'user' AND u.user_id = w.id
-      LEFT JOIN "LiteLLM_TeamTable" t ON w.scope = 'team' AND t.team_id = w.id;
-      utc := now_at AT TIME ZONE 'UTC';
-      FOR p IN 1..m LOOP
-        IF scopes[p] = 'api_key' AND budget[p] IS NOT NULL AND spent[p] IS NULL THEN
-          RAISE EXCEPTION 'the key changed while it was read' USING ERRCODE = 'serialization_failure';
+      FOR s IN 1..2 LOOP
+        IF scopes[p] = 'api_key' THEN
+          SELECT x.spend, x.budget_reset_at INTO l FROM "LiteLLM_VerificationToken" x WHERE x.token = ids[p];
+        ELSIF scopes[p] = 'user' THEN
+          SELECT x.spend, x.budget_reset_at INTO l FROM "LiteLLM_UserTable" x WHERE x.user_id = ids[p];
+        ELSE
+          SELECT x.spend, x.budget_reset_at INTO l FROM "LiteLLM_TeamTable" x WHERE x.team_id = ids[p];
         END IF;
-        CONTINUE WHEN budget[p] IS NULL OR duration[p] IS NULL OR resets[p] > utc;
-        resets[p] := central_llm.start_budget(scopes[p], ids[p], duration[p], utc);
-        spent[p] := CASE scopes[p]
-          WHEN 'api_key' THEN (SELECT k.spend FROM "LiteLLM_VerificationToken" k WHERE k.token = ids[p])
-          WHEN 'user' THEN (SELECT u.spend FROM "LiteLLM_UserTable" u WHERE u.user_id = ids[p])
-          ELSE (SELECT t.spend FROM "LiteLLM_TeamTable" t WHERE t.team_id = ids[p]) END;
+        EXIT WHEN s = 2 OR duration[p] IS NULL OR l.budget_reset_at > utc;
+        PERFORM central_llm.start_budget(scopes[p], ids[p], duration[p], utc);
       END LOOP;
-    END IF;
+      -- Deleted or regenerated while we waited: the caller asks again.
+      IF l.spend IS NULL THEN
+        RAISE EXCEPTION 'a budget''s owner changed while it was read' USING ERRCODE = 'serialization_failure';
+      END IF;
+      spent[p] := l.spend; resets[p] := l.budget_reset_at;
+    END LOOP;
   END IF;
 
   FOR i IN 1..n LOOP
@@ -154,15 +177,17 @@ BEGIN
     END IF;
     IF refusal IS NULL THEN
       FOREACH p IN ARRAY places LOOP
-        refusal := CASE
-          WHEN counts[p] + 1 > rpm[p] THEN jsonb_build_object('kind', 'requests', 'limit', rpm[p], 'current', counts[p])
-          WHEN used[p] + want_tokens[i] > tpm[p] THEN jsonb_build_object('kind', 'tokens', 'limit', tpm[p], 'current', used[p])
-          WHEN flying[p] + 1 > parallel[p] THEN jsonb_build_object('kind', 'max_parallel_requests', 'limit', parallel[p], 'current', flying[p])
-        END;
-        IF refusal IS NOT NULL THEN
-          refusal := refusal || jsonb_build_object('reason', 'rate_limited', 'scope', scopes[p], 'resetAt', starts[p] + window_length);
-          EXIT;
+        IF counts[p] + 1 > rpm[p] THEN
+          refusal := jsonb_build_object('kind', 'requests', 'limit', rpm[p], 'current', counts[p]);
+        ELSIF used[p] + want_tokens[i] > tpm[p] THEN
+          refusal := jsonb_build_object('kind', 'tokens', 'limit', tpm[p], 'current', used[p]);
+        ELSIF flying[p] + 1 > parallel[p] THEN
+          refusal := jsonb_build_object('kind', 'max_parallel_requests', 'limit', parallel[p], 'current', flying[p]);
+        ELSE
+          CONTINUE;
         END IF;
+        refusal := refusal || jsonb_build_object('reason', 'rate_limited', 'scope', scopes[p], 'resetAt', starts[p] + window_length);
+        EXIT;
       END LOOP;
     END IF;
     IF refusal IS NOT NULL THEN
@@ -175,32 +200,30 @@ BEGIN
       used[p] := used[p] + want_tokens[i];
       flying[p] := flying[p] + 1;
       held[p] := held[p] + want_cost[i];
+      changed[p] := true;
       IF rpm[p] IS NOT NULL OR tpm[p] IS NOT NULL THEN
         limits := limits || jsonb_build_object('scope', scopes[p], 'rpm', rpm[p], 'requests', counts[p], 'tpm', tpm[p],
           'tokens', used[p], 'resetAt', starts[p] + window_length);
       END IF;
     END LOOP;
-    IF cardinality(places) > 0 THEN
-      holders := holders || i;
-    END IF;
     answers[i] := jsonb_build_object('call', calls[i], 'limits', limits, 'held', cardinality(places) > 0);
+    CONTINUE WHEN cardinality(places) = 0;
+    asked := '{}'; found_ids := '{}';
+    FOREACH p IN ARRAY places LOOP
+      asked := asked || scopes[p];
+      found_ids := found_ids || ids[p];
+    END LOOP;
+    INSERT INTO central_llm.reservation (id, instance, admitted_at, expires_at, scopes, ids, tokens, cost)
+    VALUES (call_ids[i], instance_id, now_at, now_at + lifetimes[i] * interval '1 millisecond', asked, found_ids, want_tokens[i], want_cost[i]);
   END LOOP;
 
-  IF cardinality(holders) > 0 THEN
-    UPDATE central_llm.limit_state l
-    SET window_start = w.window_start, requests = w.requests, tokens = w.tokens, in_flight = w.in_flight, reserved = w.reserved
-    FROM unnest(scopes, ids, starts, counts, used, flying, held)
-      AS w(scope, id, window_start, requests, tokens, in_flight, reserved)
+  FOR p IN 1..m LOOP
     -- A scope of which every request was refused stays as it is.
-    WHERE l.scope = w.scope AND l.id = w.id AND l.in_flight <> w.in_flight;
-
-    INSERT INTO central_llm.reservation
-    SELECT call_ids[h], instance_id, now_at, now_at + lifetimes[h],
-      ARRAY(SELECT scopes[y] FROM unnest(mine[(h - 1) * 4 + 1:h * 4]) WITH ORDINALITY AS z(y, o) WHERE y > 0 ORDER BY o),
-      ARRAY(SELECT ids[y] FROM unnest(mine[(h - 1) * 4 + 1:h * 4]) WITH ORDINALITY AS z(y, o) WHERE y > 0 ORDER BY o),
-      want_tokens[h], want_cost[h]
-    FROM unnest(holders) h;
-  END IF;
+    CONTINUE WHEN NOT changed[p];
+    UPDATE central_llm.limit_state x
+    SET window_start = starts[p], requests = counts[p], tokens = used[p], in_flight = flying[p], reserved = held[p]
+    WHERE x.scope = scopes[p] AND x.id = ids[p];
+  END LOOP;
   RETURN to_jsonb(answers);
 END $$;
 

@@ -1,0 +1,215 @@
+/** The gateway's administration over HTTP: LiteLLM's routes, shapes, errors and statuses (reference/litellm-compat). */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { errorBody, INTERNAL } from "@central-llm/core/api-error";
+import { DATABASE_UNAVAILABLE, INVALID_KEY, MISSING_KEY } from "@central-llm/core/rate-limit";
+import { hashKey, keyOf, sameSecret } from "@central-llm/core/virtual-key";
+import {
+  type Actor,
+  type AdminCall,
+  AdminError,
+  type AdminOptions,
+  badRequest,
+  InvalidBody,
+  readJson,
+} from "./admin-request.ts";
+import { isUnavailable } from "./database.ts";
+import * as Keys from "./key-admin.ts";
+import { KeyDirectory, type KnownKey } from "./key-directory.ts";
+import { callableModels, modelInfo, openAiList } from "./model-listing.ts";
+import * as Reports from "./report-admin.ts";
+import * as Teams from "./team-admin.ts";
+import * as Users from "./user-admin.ts";
+
+type Handler = (call: AdminCall, key: KnownKey | null) => unknown;
+/** `open` to everybody, to any valid `key`, or to the `master` key alone. */
+interface Route {
+  access: "open" | "key" | "master";
+  handler: Handler;
+}
+const master = (handler: Handler): Route => ({ access: "master", handler });
+const anyKey = (handler: Handler): Route => ({ access: "key", handler });
+const models: Handler = (call, key) => openAiList(callableModels(call.options.models(), key));
+const info: Handler = (call, key) => modelInfo(callableModels(call.options.models(), key));
+
+const ROUTES: Record<string, Route> = {
+  "POST /key/generate": master(Keys.generateKey),
+  "POST /key/update": master(Keys.updateKey),
+  "POST /key/delete": master(Keys.deleteKeys),
+  // The seeds' own verb for it.
+  "DELETE /key/delete": master(Keys.deleteKeys),
+  "GET /key/info": anyKey(Keys.keyInfo),
+  "GET /key/list": master(Keys.listKeys),
+  "POST /key/block": master(Keys.blockKey),
+  "POST /key/unblock": master(Keys.unblockKey),
+  "POST /key/regenerate": master(Keys.regenerateKey),
+  "POST /key/{key}/regenerate": master(Keys.regenerateKey),
+  "POST /user/new": master(Users.newUser),
+  "POST /user/update": master(Users.updateUser),
+  "POST /user/delete": master(Users.deleteUsers),
+  "GET /user/info": anyKey(Users.userInfo),
+  "GET /user/daily/activity": anyKey(Reports.dailyActivity),
+  "POST /team/new": master(Teams.newTeam),
+  "POST /team/update": master(Teams.updateTeam),
+  "POST /team/delete": master(Teams.deleteTeams),
+  "POST /team/block": master(Teams.blockTeam),
+  "POST /team/unblock": master(Teams.unblockTeam),
+  "GET /team/info": master(Teams.teamInfo),
+  "GET /spend/logs": master(Reports.spendLogs),
+  "GET /spend/report": master(Reports.spendReport),
+  "GET /spend/report/users": master(Reports.spendByUser),
+  "GET /spend/report/models": master(Reports.requestsByModel),
+  "GET /spend/report/budgets": master(Reports.keysNearBudget),
+  "GET /spend/report/active-users": master(Reports.activeUsers),
+  "GET /global/spend/report": master(Reports.globalReport),
+  "GET /v1/models": anyKey(models),
+  "GET /models": anyKey(models),
+  "GET /v1/model/info": anyKey(info),
+  "GET /model/info": anyKey(info),
+  "GET /health": { access: "open", handler: () => ({ status: "healthy" }) },
+  "GET /health/liveliness": { access: "open", handler: () => "I'm alive!" },
+  "GET /health/liveness": { access: "open", handler: () => "I'm alive!" },
+};
+const READINESS = "/health/readiness";
+const PATHS = new Set([
+  ...Object.keys(ROUTES).map((route) => route.slice(route.indexOf(" ") + 1)),
+  READINESS,
+]);
+const REGENERATE = /^\/key\/([^/]+)\/regenerate$/;
+
+export interface AdminApi {
+  /** Whether the path, without its query, is one of these routes, whatever the method. */
+  handles(path: string): boolean;
+  /** Answers the request; never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  keys: KeyDirectory;
+  close(): Promise<void>;
+}
+
+/** The route's name for logs and audit, and the key in the path, which is in neither. */
+function routeOf(path: string): { name: string; key: string | null } {
+  const match = REGENERATE.exec(path);
+  if (!match) return { name: path, key: null };
+  try {
+    return { name: "/key/{key}/regenerate", key: decodeURIComponent(match[1] ?? "") };
+  } catch {
+    return { name: "/key/{key}/regenerate", key: match[1] ?? "" };
+  }
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    ...headers,
+  });
+  response.end(body);
+}
+
+const refuse = (response: ServerResponse, { error, headers }: typeof INVALID_KEY) =>
+  send(response, error.status, errorBody(error), headers);
+
+function sendError(response: ServerResponse, error: unknown, onError: (error: unknown) => void): void {
+  if (error instanceof InvalidBody) return send(response, 422, JSON.stringify({ detail: error.detail }));
+  if (error instanceof AdminError) return send(response, error.error.status, errorBody(error.error));
+  // What PostgreSQL cannot store: NUL in JSON, numbers beyond its types.
+  if (/^22/.test(String((error as { code?: unknown } | null)?.code))) {
+    return sendError(response, badRequest("A value in this request cannot be stored."), onError);
+  }
+  onError(error);
+  if (isUnavailable(error)) return refuse(response, DATABASE_UNAVAILABLE);
+  send(response, INTERNAL.status, errorBody(INTERNAL));
+}
+
+export function createAdminApi(options: AdminOptions): AdminApi {
+  const keys = new KeyDirectory(options.database);
+  const handles = (path: string) => PATHS.has(routeOf(path).name);
+
+  /** Who calls; null when the answer has been given already. */
+  async function caller(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    access: "key" | "master",
+  ): Promise<{ actor: Actor; key: KnownKey | null } | null> {
+    const given = keyOf(request.headers);
+    const by = request.headers["litellm-changed-by"];
+    const changedBy = typeof by === "string" ? by.slice(0, 256) : null;
+    const denied = (
+      reason: "missing" | "invalid" | "not_allowed",
+      keyId: string | null,
+      answer: typeof INVALID_KEY,
+    ) => {
+      options.onDenied({ route: name, reason, keyId });
+      refuse(response, answer);
+      return null;
+    };
+    if (given === null) return denied("missing", null, MISSING_KEY);
+    if (sameSecret(given, options.masterKey)) {
+      return { actor: { kind: "master", keyId: null, userId: null, changedBy }, key: null };
+    }
+    const key = given === "" ? null : await keys.find(hashKey(given));
+    if (key === null) return denied("invalid", null, INVALID_KEY);
+    if (access === "master") {
+      const error = {
+        status: 403,
+        type: "auth_error",
+        code: "403",
+        message: `Only the master key may call ${name}.`,
+      };
+      return denied("not_allowed", key.token, { error, headers: {} });
+    }
+    return { actor: { kind: "key", keyId: key.token, userId: key.userId, changedBy: null }, key };
+  }
+
+  async function readiness(response: ServerResponse): Promise<void> {
+    try {
+      await options.database.pool.query("SELECT 1");
+      send(response, 200, JSON.stringify({ status: "healthy", db: "connected" }));
+    } catch {
+      send(response, 503, JSON.stringify({ status: "unhealthy", db: "Not connected" }));
+    }
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://gateway");
+    const { name, key: named } = routeOf(url.pathname);
+    const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
+    if (name === READINESS && method === "GET") return readiness(response);
+    const route = ROUTES[`${method} ${name}`];
+    if (!route) {
+      const status = PATHS.has(name) ? 405 : 404;
+      return send(
+        response,
+        status,
+        JSON.stringify({ detail: status === 405 ? "Method Not Allowed" : "Not Found" }),
+      );
+    }
+    const nobody: Actor = { kind: "key", keyId: null, userId: null, changedBy: null };
+    const who =
+      route.access === "open"
+        ? { actor: nobody, key: null }
+        : await caller(request, response, name, route.access);
+    if (who === null) {
+      request.resume();
+      return;
+    }
+    const body = method === "GET" ? {} : await readJson(request);
+    const call: AdminCall = { actor: who.actor, query: url.searchParams, body, key: named, options };
+    send(response, 200, JSON.stringify(await route.handler(call, who.key)));
+  }
+
+  return {
+    handles,
+    handle: (request, response) =>
+      answer(request, response).catch((error) => sendError(response, error, options.onError)),
+    keys,
+    close: () => keys.stop(),
+  };
+}
