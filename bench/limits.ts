@@ -39,6 +39,8 @@ function report(name: string, times: number[], elapsedMs: number, more: Record<s
   );
 }
 
+const quiet = (error: unknown) => console.error(error instanceof Error ? error.message : error);
+
 let serial = 0;
 async function load(ledger: Ledger, tokens: string[], concurrency: number, settle: boolean) {
   const times: number[] = [];
@@ -92,7 +94,7 @@ for (const durability of ["async", "sync"] satisfies DatabaseSettings["LIMIT_DUR
   await database.pool.query(
     `INSERT INTO "LiteLLM_TeamTable" (team_id, models, max_budget) SELECT 'team-' || n, '{}', 1e9 FROM generate_series(0, 49) n`,
   );
-  const ledger = openLedger(database, AdmissionSettings.parse({}), console.error);
+  const ledger = openLedger(database, AdmissionSettings.parse({}), quiet);
   const hot = tokens.slice(0, 1);
   await load(ledger, tokens, 4, true); // Plans and pages warm.
   const figures: [string, string[], number, boolean][] = [

@@ -336,6 +336,12 @@ describe("changes reach every gateway", () => {
         401,
       );
       await seen(() => gateway.rows('UPDATE "LiteLLM_VerificationToken" SET blocked = null'), "admitted", 2);
+      await seen(
+        () => gateway.rows(`UPDATE "LiteLLM_VerificationToken" SET expires = '2026-01-01'`),
+        "expired_key",
+        401,
+      );
+      await seen(() => post("/key/update", { key, duration: null }), "admitted", 2);
       await seen(() => post("/key/delete", { keys: [key] }), "unknown_key", 401);
     } finally {
       await mirror.close();

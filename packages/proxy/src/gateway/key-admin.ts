@@ -16,7 +16,7 @@ import type pg from "pg";
 import { z } from "zod";
 import { type AdminCall, badRequest, change, notFound, parsed, queryOf } from "./admin-request.ts";
 import { announce } from "./key-changes.ts";
-import { insertRow, lockRow, patchRow, type Row, visible } from "./litellm-row.ts";
+import { hasTable, insertRow, lockRow, patchRow, type Row, visible } from "./litellm-row.ts";
 
 const KEYS = "LiteLLM_VerificationToken";
 const ADMIN = "default_user_id";
@@ -173,12 +173,20 @@ export const blockKey = (call: AdminCall) =>
 export const unblockKey = (call: AdminCall) =>
   patchKey(call, "key.unblock", parsed(NamedKey, call.body).key, () => ({ blocked: false }));
 
+/** LiteLLM's mappings of JWT claims to keys hold on to the keys' rows. */
+export async function dropMappings(client: pg.ClientBase, tokens: string[]): Promise<void> {
+  const table = "LiteLLM_JWTKeyMapping";
+  if (await hasTable(client, table))
+    await client.query(`DELETE FROM "${table}" WHERE token = ANY ($1)`, [tokens]);
+}
+
 /** Moves keys to LiteLLM's archive of deleted keys and forgets their counters. */
 export async function archiveKeys(client: pg.ClientBase, tokens: string[], by: string): Promise<Row[]> {
   await client.query("DELETE FROM central_llm.limit_state WHERE scope = 'api_key' AND id = ANY ($1)", [
     tokens,
   ]);
   await client.query("DELETE FROM central_llm.retired_key WHERE active_token = ANY ($1)", [tokens]);
+  await dropMappings(client, tokens);
   const gone = await client.query(`DELETE FROM "${KEYS}" WHERE token = ANY ($1) RETURNING *`, [tokens]);
   const archive = await client.query(
     `SELECT column_name AS name FROM information_schema.columns

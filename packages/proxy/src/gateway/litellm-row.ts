@@ -66,6 +66,12 @@ export async function lockRow(
   return result.rows[0];
 }
 
+/** Whether LiteLLM made this table of its own, of which we need nothing. */
+export async function hasTable(client: pg.ClientBase, table: string): Promise<boolean> {
+  const result = await client.query("SELECT to_regclass($1) IS NOT NULL AS found", [quoted(table)]);
+  return result.rows[0].found;
+}
+
 /** What answers and audit may hold of a row. */
 export function visible(row: Row): Row {
   const { password: _password, ...rest } = row;

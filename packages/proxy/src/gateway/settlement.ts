@@ -46,7 +46,7 @@ interface Entry {
 
 const MAX_BATCH = 100;
 const FIRST_PAUSE_MS = 50;
-const LAST_PAUSE_MS = 3_000;
+const LAST_PAUSE_MS = 1_000;
 const MAX_INTEGER = 2_147_483_647;
 /** A row that PostgreSQL itself refuses so often will not be taken any more. */
 const MAX_REFUSALS = 3;

@@ -11,7 +11,8 @@ export interface Period {
 }
 
 const TOTALS = `count(*) AS requests, sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS completion_tokens,
-  sum(total_tokens)::bigint AS total_tokens, sum(spend) AS spend, count(*) FILTER (WHERE status = 'failure') AS failed_requests`;
+  sum(total_tokens)::bigint AS total_tokens, round(sum(spend)::numeric, 10)::float8 AS spend,
+  count(*) FILTER (WHERE status = 'failure') AS failed_requests`;
 const IN_PERIOD = `"startTime" >= $1 AND "startTime" < $2`;
 const bounds = ({ from, to }: Period) => [from.toISOString(), to.toISOString()];
 
@@ -54,6 +55,7 @@ export async function spendByUser(pool: Pool, now: Date): Promise<Rows> {
 /** Seed 004 §8.4: requests and tokens by model, last 7 days. */
 export async function requestsByModel(pool: Pool, now: Date): Promise<Rows> {
   const rows = await totals(pool, last(7, now), ["model"]);
+  rows.sort((a, b) => Number(b.requests) - Number(a.requests));
   return rows.map(({ model, requests, prompt_tokens, completion_tokens, total_tokens }) => ({
     model,
     requests,

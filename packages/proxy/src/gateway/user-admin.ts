@@ -3,9 +3,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { DeleteUsers, NewUser, UpdateUser } from "@central-llm/core/key-owner";
 import type pg from "pg";
 import { type AdminCall, badRequest, change, notFound, parsed } from "./admin-request.ts";
-import { budgetReset, insertKey } from "./key-admin.ts";
+import { budgetReset, dropMappings, insertKey } from "./key-admin.ts";
 import { ALL, announce } from "./key-changes.ts";
-import { insertRow, lockRow, patchRow, type Row, visible } from "./litellm-row.ts";
+import { hasTable, insertRow, lockRow, patchRow, type Row, visible } from "./litellm-row.ts";
 
 const USERS = "LiteLLM_UserTable";
 const target = (row: Row) => ({
@@ -109,6 +109,8 @@ const OTHER_TRACES = [
   ["LiteLLM_TeamMembership", "user_id"],
   ["LiteLLM_OrganizationMembership", "user_id"],
   ["LiteLLM_InvitationLink", "user_id"],
+  ["LiteLLM_InvitationLink", "created_by"],
+  ["LiteLLM_InvitationLink", "updated_by"],
   ["LiteLLM_DailyUserSpend", "user_id"],
 ] as const;
 
@@ -138,6 +140,7 @@ async function erase(
     [everyToken],
   );
   everyToken.push(...retired.rows.map((row) => row.token));
+  await dropMappings(client, tokens);
   const counts = {
     spend_rows: await count('DELETE FROM "LiteLLM_SpendLogs" WHERE "user" = $1 OR api_key = ANY ($2)', [
       userId,
@@ -161,8 +164,8 @@ async function erase(
     [[...tokens, userId]],
   );
   for (const [table, column] of OTHER_TRACES) {
-    const there = await client.query("SELECT to_regclass($1) IS NOT NULL AS found", [`"${table}"`]);
-    if (there.rows[0].found) await client.query(`DELETE FROM "${table}" WHERE "${column}" = $1`, [userId]);
+    if (await hasTable(client, table))
+      await client.query(`DELETE FROM "${table}" WHERE "${column}" = $1`, [userId]);
   }
   counts.users = await count(`DELETE FROM "${USERS}" WHERE user_id = $1`, [userId]);
   if (Object.values(counts).every((n) => n === 0)) return null;
