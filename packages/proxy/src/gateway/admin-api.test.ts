@@ -410,6 +410,8 @@ describe("users and teams", () => {
       );
     }
     await post("/key/delete", { keys: [old.key] });
+    const startedAt = Date.now();
+    const late = admitted(await gateway.ledger.admit(request(token))).reservation;
     const gone = await post("/user/delete", { user_ids: ["gone@x.org", "never-was"] });
     expect(gone.body).toMatchObject({
       deleted_users: 1,
@@ -421,6 +423,10 @@ describe("users and teams", () => {
       ],
     });
     expect(await ask(key)).toBe("unknown_key");
+    await gateway.ledger.settle(
+      late,
+      usage("late", { startedAt, endUser: "gone@x.org", metadata: { who: "gone@x.org" } }),
+    );
     const tables = await gateway.rows(
       "SELECT table_schema AS s, table_name AS t FROM information_schema.tables WHERE table_schema IN ('public', 'central_llm')",
     );
@@ -430,7 +436,12 @@ describe("users and teams", () => {
       );
     }
     expect(JSON.stringify(admin.actions.at(-1))).not.toContain("gone@x.org");
-    expect(await gateway.rows('SELECT request_id FROM "LiteLLM_SpendLogs"')).toEqual([{ request_id: "r3" }]);
+    expect(
+      await gateway.rows('SELECT request_id, spend, api_key FROM "LiteLLM_SpendLogs" ORDER BY 1'),
+    ).toEqual([
+      { request_id: "late", spend: 0.001, api_key: "" },
+      { request_id: "r3", spend: 0.001, api_key: stays.token },
+    ]);
     expect(await gateway.rows("SELECT id, subject FROM central_llm.erasure_receipt")).toEqual([
       { id: gone.body.receipts[0].receipt_id, subject: hashKey("gone@x.org") },
     ]);

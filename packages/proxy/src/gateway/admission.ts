@@ -9,6 +9,7 @@ import type pg from "pg";
 import { z } from "zod";
 import { CallContext, storable } from "./call-context.ts";
 import { isConflict, isUnavailable } from "./database.ts";
+import { KnownCallers } from "./known-callers.ts";
 
 export interface AdmissionRequest {
   /** sha256 (hex) of the key that came. */
@@ -68,8 +69,6 @@ const LANES = 2;
 const REST_MS = 200;
 const MAX_WAITING_MS = 5_000;
 const DEFAULT_LIFETIME_MS = 3_600_000;
-const MAX_KNOWN = 10_000;
-const KNOWN_FOR_MS = 600_000;
 const ATTEMPTS = 3;
 
 interface Waiting {
@@ -84,8 +83,9 @@ export class Admissions {
   readonly #settings: AdmissionSettings;
   readonly #release: (reservation: string) => void;
   readonly #queue: Waiting[] = [];
-  readonly #known = new Map<string, { call: CallContext; at: number }>();
+  readonly #known = new KnownCallers();
   #busy = 0;
+  #leasedUntil = 0;
   #restUntil = 0;
 
   /** @param release takes back what may have been reserved by an admission whose answer was lost */
@@ -131,6 +131,8 @@ export class Admissions {
         return;
       } catch (error) {
         if (isConflict(error) && attempt < ATTEMPTS) continue;
+        // A server that crashed may have forgotten the lease.
+        this.#leasedUntil = 0;
         // The answer may have been lost and not the question.
         if (isUnavailable(error)) for (const id of ids) this.#release(id);
         // A connection that died in the pool (a fail-over) says nothing about the server.
@@ -157,39 +159,35 @@ export class Admissions {
       lifetime_ms: request.lifetimeMs ?? DEFAULT_LIFETIME_MS,
     }));
     const { RESERVATION_LEASE_SECONDS, RATE_LIMIT_WINDOW_SECONDS } = this.#settings;
+    const leaseMs = RESERVATION_LEASE_SECONDS * 1000;
+    const asked = performance.now();
+    const lease = asked < this.#leasedUntil ? null : RESERVATION_LEASE_SECONDS;
     const result = await this.#pool.query({
       name: "admit",
       text: "SELECT central_llm.admit($1, make_interval(secs => $2), make_interval(secs => $3), $4) AS answers",
-      values: [this.instance, RESERVATION_LEASE_SECONDS, RATE_LIMIT_WINDOW_SECONDS, JSON.stringify(requests)],
+      values: [this.instance, lease, RATE_LIMIT_WINDOW_SECONDS, JSON.stringify(requests)],
     });
+    // With a third of the lease to spare: a reservation of a process without a lease is nobody's.
+    if (lease !== null) this.#leasedUntil = asked + (leaseMs * 2) / 3;
     return z.array(Answer).parse(result.rows[0].answers);
   }
 
   #admission(request: AdmissionRequest, id: string, answer: z.infer<typeof Answer> | undefined): Admission {
-    const name = `${request.token}\0${request.model}`;
     if (!answer) return { outcome: "database_unavailable", cause: new Error("no answer for this request") };
     const { call } = answer;
     if (answer.refusal) {
-      if (answer.refusal.reason !== "rate_limited") this.#known.delete(name);
+      if (answer.refusal.reason !== "rate_limited") this.#known.forget(request);
       return { outcome: "refused", refusal: answer.refusal, call };
     }
     if (!call) return { outcome: "refused", refusal: { reason: "unknown_key" }, call: null };
-    if (this.#settings.WHEN_DATABASE_AWAY === "admit_known") this.#remember(name, call);
+    if (this.#settings.WHEN_DATABASE_AWAY === "admit_known") this.#known.remember(request, call);
     return admitted(call, answer.limits ?? [], answer.held ? id : null, true);
-  }
-
-  #remember(name: string, call: CallContext): void {
-    this.#known.delete(name);
-    this.#known.set(name, { call, at: performance.now() });
-    const oldest = this.#known.keys().next().value;
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   #unavailable(batch: Waiting[], cause: unknown): void {
     for (const { request, answer } of batch) {
-      const known = this.#known.get(`${request.token}\0${request.model}`);
-      const fresh = known && performance.now() - known.at < KNOWN_FOR_MS;
-      answer(fresh ? admitted(known.call, [], null, false) : { outcome: "database_unavailable", cause });
+      const call = this.#known.recall(request);
+      answer(call ? admitted(call, [], null, false) : { outcome: "database_unavailable", cause });
     }
   }
 }

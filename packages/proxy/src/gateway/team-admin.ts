@@ -2,8 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { DeleteTeams, NamedTeam, NewTeam, UpdateTeam } from "@central-llm/core/key-owner";
 import { type AdminCall, badRequest, change, notFound, parsed } from "./admin-request.ts";
-import { archiveKeys, budgetReset } from "./key-admin.ts";
+import { archiveKeys } from "./key-admin.ts";
 import { ALL, announce } from "./key-changes.ts";
+import { budgetReset } from "./key-columns.ts";
 import { insertRow, lockRow, patchRow, type Row, visible } from "./litellm-row.ts";
 
 const TEAMS = "LiteLLM_TeamTable";

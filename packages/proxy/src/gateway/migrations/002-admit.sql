@@ -2,6 +2,7 @@
 --
 -- `requests`: [{id, token, model, alias, tokens, cost, lifetime_ms}], token being the sha256 of the key that came, alias the
 -- configured name that `model` stands for or null, cost in billionths of a dollar.
+-- `lease`: renews the process's lease for so long; null while the process knows that it has one.
 -- Answers one object per request: {call, limits, held} when admitted, {call, refusal} when not, `call` being what the
 -- database knows of the key. A refused request changes nothing.
 --
@@ -31,7 +32,7 @@ DECLARE
   i integer; s integer; p integer; places integer[]; sorted integer[]; name text; reason text; refusal jsonb; limits jsonb;
   answers jsonb[] := '{}';
 BEGIN
-  IF NOT EXISTS (SELECT FROM central_llm.instance x WHERE x.id = instance_id AND x.expires_at > now_at) THEN
+  IF lease IS NOT NULL THEN
     INSERT INTO central_llm.instance VALUES (instance_id, now_at + lease)
     ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at;
   END IF;

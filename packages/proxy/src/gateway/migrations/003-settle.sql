@@ -34,7 +34,8 @@ END $$;
 
 -- Books finished requests: gives back their reservations, writes their rows into "LiteLLM_SpendLogs" and adds their cost to
 -- key, user and team, all or nothing. A request that is booked already (the answer to the first attempt was lost) is not
--- booked again. Returns how many rows are new.
+-- booked again. Of somebody whose data was deleted while the request ran, only what it cost is kept. Returns how many rows
+-- are new.
 CREATE FUNCTION central_llm.settle(entries jsonb) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   booked jsonb;
@@ -48,10 +49,12 @@ BEGIN
       "completionStartTime", request_duration_ms, model, model_id, model_group, custom_llm_provider, api_base, "user", metadata,
       cache_hit, request_tags, team_id, end_user, requester_ip_address, session_id, status, messages, response
     )
-    SELECT e.request_id, e.call_type, coalesce(o.active_token, e.api_key), e.spend, e.total_tokens, e.prompt_tokens, e.completion_tokens,
+    SELECT e.request_id, e.call_type, CASE WHEN x.erased THEN '' ELSE coalesce(o.active_token, e.api_key) END, e.spend, e.total_tokens, e.prompt_tokens, e.completion_tokens,
       e.started_at AT TIME ZONE 'UTC', e.ended_at AT TIME ZONE 'UTC', e.first_token_at AT TIME ZONE 'UTC', e.duration_ms, e.model,
-      e.model_id, e.model_group, e.provider, e.api_base, coalesce(e.user_id, ''), e.metadata, 'False', e.tags, e.team_id, e.end_user,
-      e.client_ip, e.session_id, e.status, '{}', '{}'
+      e.model_id, e.model_group, e.provider, e.api_base, CASE WHEN x.erased THEN '' ELSE coalesce(e.user_id, '') END,
+      CASE WHEN x.erased THEN '{}' ELSE e.metadata END, 'False', CASE WHEN x.erased THEN '[]' ELSE e.tags END, e.team_id,
+      CASE WHEN NOT x.erased THEN e.end_user END, CASE WHEN NOT x.erased THEN e.client_ip END,
+      CASE WHEN NOT x.erased THEN e.session_id END, e.status, '{}', '{}'
     FROM jsonb_to_recordset(entries) AS e(
       request_id text, call_type text, api_key text, spend double precision, total_tokens integer, prompt_tokens integer,
       completion_tokens integer, started_at timestamptz, ended_at timestamptz, first_token_at timestamptz, duration_ms integer,
@@ -59,6 +62,12 @@ BEGIN
       team_id text, end_user text, client_ip text, session_id text, status text
     )
     LEFT JOIN central_llm.retired_key o ON o.token = e.api_key
+    CROSS JOIN LATERAL (
+      SELECT EXISTS (
+        SELECT FROM central_llm.erasure_receipt r
+        WHERE r.subject = encode(sha256(convert_to(e.user_id, 'UTF8')), 'hex') AND r.erased_at >= e.started_at
+      ) AS erased
+    ) x
     WHERE e.request_id IS NOT NULL
     ORDER BY e.request_id
     ON CONFLICT (request_id) DO NOTHING
