@@ -301,6 +301,7 @@ describe("over HTTP", () => {
     const made = await fn(
       `export const handler = async (event) => event.rawPath === "/bytes"
          ? { statusCode: 201, headers: { "content-type": "image/png", "x-n": 1 }, cookies: ["a=1", "b=2"], isBase64Encoded: true, body: event.body }
+         : event.rawPath === "/nonsense" ? { statusCode: 42 }
          : event.rawPath === "/fail" ? Promise.reject(new Error("no")) : event`,
     );
     const http = await startHttpFunction(made, 0);
@@ -327,8 +328,10 @@ describe("over HTTP", () => {
     expect(binary.headers.get("content-type")).toBe("image/png");
     expect(binary.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     expect(Buffer.from(await binary.arrayBuffer())).toEqual(bytes);
-    const failed = await fetch(`${http.url}/fail`);
-    expect([failed.status, await failed.json()]).toEqual([500, { message: "Internal Server Error" }]);
+    for (const path of ["/fail", "/nonsense"]) {
+      const failed = await fetch(http.url + path);
+      expect([failed.status, await failed.json()]).toEqual([500, { message: "Internal Server Error" }]);
+    }
   });
 });
 

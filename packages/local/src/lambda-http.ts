@@ -112,11 +112,13 @@ export async function startHttpFunction(fn: LambdaFunction, port: number): Promi
     fail(response, late ? 503 : 500, late ? "Service Unavailable" : "Internal Server Error");
   }
   const server = createServer((request, response) => {
-    answer(request, response).catch((error) => {
-      // A handler's answer that is no HTTP answer (a bad header, a status of 42); a client that has gone.
-      if (response.headersSent || request.destroyed) response.destroy();
+    answer(request, response).catch((error: unknown) => {
+      // The client has gone.
+      if (response.destroyed) return;
+      // A handler's answer that is no HTTP answer: a bad header, a status of 42.
+      console.error(`${fn.settings.name}:`, error);
+      if (response.headersSent) response.destroy();
       else fail(response, 500, "Internal Server Error");
-      if (!request.destroyed) console.error(`${fn.settings.name}:`, error);
     });
   });
   await new Promise<void>((resolve, reject) => {
