@@ -148,7 +148,11 @@ export function awsSource(platform: Platform): Source {
     let ContinuationToken: string | undefined;
     do {
       const page = await s3.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: `${STATEMENT_PREFIX}/${dayPath(day)}/`, ContinuationToken }),
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: `${STATEMENT_PREFIX}/${dayPath(day)}/`,
+          ContinuationToken,
+        }),
       );
       for (const { Key = "" } of page.Contents ?? []) {
         const { writer, at } = parseStatementKey(Key);
