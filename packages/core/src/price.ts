@@ -54,7 +54,7 @@ export function modelFamily(model: string): string {
     .toLowerCase()
     .replace(/^.*\//, "")
     .replace(/^([a-z]{2,6}\.)?anthropic\./, "")
-    .replace(/(-v\d+)?(:\d+)+$/, "")
+    .replace(/(:\w+)+$/, "")
     .replace(/-v\d+$/, "")
     .replace(/[-@](20\d{6}|latest)$/, "");
 }
