@@ -10,10 +10,12 @@ export interface LambdaFunction {
   settings: FunctionSettings;
   /** Waits for a free process. Never rejects: a handler's error, a time-out and a crash are outcomes. */
   invoke(event: unknown): Promise<Outcome>;
+  /** Starts a process ahead of the first event; a failure shows with that event. */
+  warm(): void;
   /** Cold starts so far, in ms each. */
   coldStarts(): number[];
-  /** Kills every process at once. */
-  stop(): void;
+  /** Kills every process at once; resolves when they are gone. */
+  stop(): Promise<void>;
 }
 
 export function lambdaFunction(settings: FunctionSettings, log: (line: string) => void): LambdaFunction {
@@ -33,7 +35,7 @@ export function lambdaFunction(settings: FunctionSettings, log: (line: string) =
     }
     const instance = await startInstance(settings, log);
     if (stopped) {
-      instance.stop();
+      await instance.stop();
       throw new Error(`${settings.name} was stopped`);
     }
     all.add(instance);
@@ -84,10 +86,16 @@ export function lambdaFunction(settings: FunctionSettings, log: (line: string) =
         else busy--;
       }
     },
+    warm() {
+      take().then(
+        (instance) => idle.push(instance),
+        () => {},
+      );
+    },
     coldStarts: () => [...coldStarts],
-    stop() {
+    async stop() {
       stopped = true;
-      for (const instance of all) instance.stop();
+      await Promise.all([...all].map((instance) => instance.stop()));
       all.clear();
     },
   };

@@ -27,7 +27,8 @@ export interface LambdaInstance {
   alive(): boolean;
   /** Never rejects. Runs one event; a time-out kills the process. */
   invoke(event: unknown): Promise<Outcome>;
-  stop(): void;
+  /** Kills the process; resolves when it is gone. */
+  stop(): Promise<void>;
 }
 
 /** Lambda's own limit on loading a function. */
@@ -92,8 +93,11 @@ export async function startInstance(
     },
   );
   let alive = true;
-  child.on("exit", () => {
-    alive = false;
+  const gone = new Promise<void>((resolve) => {
+    child.on("exit", () => {
+      alive = false;
+      resolve();
+    });
   });
   for (const output of [child.stdout, child.stderr]) {
     if (output) createInterface({ input: output }).on("line", log);
@@ -101,6 +105,7 @@ export async function startInstance(
   const kill = () => {
     alive = false;
     child.kill("SIGKILL");
+    return gone;
   };
   const within = async (ms: number): Promise<Reply | "late"> => {
     let timer: NodeJS.Timeout | undefined;
@@ -114,7 +119,7 @@ export async function startInstance(
 
   const loaded = await within(INIT_TIMEOUT_MS);
   if (loaded === "late" || !("ready" in loaded)) {
-    kill();
+    await kill();
     const why =
       loaded === "late"
         ? `not loaded within ${INIT_TIMEOUT_MS / 1000} s`
@@ -137,7 +142,7 @@ export async function startInstance(
       });
       const first = await answer;
       if (first === "late") {
-        kill();
+        await kill();
         const seconds = settings.timeoutSeconds.toFixed(2);
         const errorMessage = `RequestId: ${requestId} Error: Task timed out after ${seconds} seconds`;
         return { error: { errorType: "Sandbox.Timedout", errorMessage } };

@@ -1,0 +1,270 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { HeadObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { clientSettings } from "./audit-platform.ts";
+import { portsAt, takenPorts } from "./local-ports.ts";
+
+let folder: string;
+let functions: string;
+const supervisors: ChildProcess[] = [];
+const { CI, HOME, PATH } = process.env;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "central-llm-start-"));
+  // What is under test here is the supervisor; the real function has tests of its own.
+  functions = join(folder, "functions");
+  await mkdir(functions);
+  await writeFile(
+    join(functions, "ingest.ts"),
+    "export const handler = async (event: { Records: unknown[] }) => { console.log('events: ' + event.Records.length); };",
+  );
+});
+afterEach(async () => {
+  for (const child of supervisors.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function freeOffset(): Promise<number> {
+  for (;;) {
+    const offset = 1_000 + Math.floor(Math.random() * 40_000);
+    if ((await takenPorts(portsAt(offset))).length === 0) return offset;
+  }
+}
+
+interface Instance {
+  child: ChildProcess;
+  output: string[];
+  env: Record<string, string>;
+}
+
+function launch(name: string, offset: number, args: string[] = [], more: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "start.ts"), ...args], {
+    env: {
+      PATH,
+      HOME,
+      ...(CI && { CI }),
+      LOCAL_DIR: join(folder, name),
+      PORT_OFFSET: String(offset),
+      FUNCTIONS_DIR: functions,
+      ...more,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  supervisors.push(child);
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on("line", (line) => output.push(line));
+  }
+  return { child, output };
+}
+
+async function start(...args: Parameters<typeof launch>): Promise<Instance> {
+  const { child, output } = launch(...args);
+  await expect
+    .poll(
+      () => {
+        if (child.exitCode !== null) throw new Error(`ended before it was ready:\n${output.join("\n")}`);
+        return output.includes("ready");
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true);
+  const text = await readFile(join(folder, args[0], "env"), "utf8");
+  const env = Object.fromEntries(text.split("\n").flatMap((line) => (line ? [line.split(/=(.*)/, 2)] : [])));
+  return { child, output, env };
+}
+
+/** Processes below this one, by command line. */
+function descendants(of: number): { pid: number; command: string }[] {
+  const all = execFileSync("ps", ["-ax", "-o", "pid=,ppid=,command="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .flatMap((m) => (m ? [{ pid: Number(m[1]), parent: Number(m[2]), command: m[3] ?? "" }] : []));
+  const below = (parent: number): typeof all =>
+    all.filter((p) => p.parent === parent).flatMap((p) => [p, ...below(p.pid)]);
+  return below(of).filter((p) => !p.command.startsWith("ps "));
+}
+
+function alive(pids: number[]): number[] {
+  return pids.filter((pid) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const ask = ({ env }: Instance, id: string, more: Record<string, string> = {}) =>
+  fetch(`${env.CENTRAL_URL}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      "x-api-key": env.CENTRAL_API_KEY ?? "",
+      "content-type": "application/json",
+      "x-llm-source": "smoke-test",
+      "x-llm-user": "qa",
+      "x-llm-request-type": "chat",
+      "x-request-id": id,
+      ...more,
+    },
+    body: JSON.stringify({
+      model: "ministral-8b-instruct",
+      messages: [{ role: "user", content: "ping" }],
+      max_tokens: 16,
+    }),
+  });
+const keyOf = (id: string) => `logs/${new Date().toISOString().slice(0, 10).replaceAll("-", "/")}/${id}.json`;
+
+async function stored({ env }: Instance, id: string): Promise<boolean> {
+  const s3 = new S3Client(clientSettings({ url: env.AWS_ENDPOINT_URL ?? "", region: env.AWS_REGION ?? "" }));
+  try {
+    await s3.send(new HeadObjectCommand({ Bucket: env.AUDIT_BUCKET, Key: keyOf(id) }));
+    return true;
+  } catch (error) {
+    if ((error as Error).name === "NotFound") return false;
+    throw error;
+  } finally {
+    s3.destroy();
+  }
+}
+
+test("starts, serves, restarts what crashes, refuses a second instance, stops whole", {
+  timeout: 90_000,
+}, async () => {
+  const offset = await freeOffset();
+  const began = performance.now();
+  const instance = await start("a", offset);
+  const readyMs = performance.now() - began;
+  expect(Object.keys(instance.env)).toEqual([
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AUDIT_BUCKET",
+    "AUDIT_PREFIX",
+    "TABLE_NAME",
+    "INGEST_QUEUE_URL",
+    "AUDIT_DLQ_URL",
+    "CENTRAL_URL",
+    "CENTRAL_PROXY_URL",
+    "CENTRAL_API_KEY",
+  ]);
+  expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
+  // Generous: this machine is shared while tests run.
+  expect(readyMs).toBeLessThan(15_000);
+
+  // The line to paste, as printed, without `curl`'s help.
+  const curl = instance.output.find((line) => line.startsWith("curl ")) ?? "";
+  expect(curl).toContain(instance.env.CENTRAL_API_KEY);
+  const pasted = JSON.parse(execFileSync("sh", ["-c", curl], { encoding: "utf8" }));
+  expect(pasted.choices[0].message.content).toBe("pong");
+  expect((await ask(instance, "first")).headers.get("x-request-id")).toBe("first");
+  await expect.poll(() => stored(instance, "first"), { timeout: 10_000 }).toBe(true);
+  const lambdaLog = () => readFile(join(folder, "a", "logs", "lambda.log"), "utf8");
+  await expect.poll(lambdaLog, { timeout: 10_000 }).toMatch(/events: \d/);
+
+  const same = launch("a", await freeOffset());
+  await once(same.child, "exit");
+  expect(same.child.exitCode).toBe(1);
+  expect(same.output.join("\n")).toContain(`Another instance (process ${instance.child.pid}) uses`);
+  const taken = launch("b", offset);
+  await once(taken.child, "exit");
+  expect(taken.output.join("\n")).toContain(`Taken by another program: port ${8080 + offset} (edge)`);
+  expect(existsSync(join(folder, "b", "lock"))).toBe(false);
+
+  const model = descendants(instance.child.pid ?? 0).find((p) => p.command.includes("demo-model-main"));
+  process.kill(model?.pid ?? 0, "SIGKILL");
+  await expect
+    .poll(() => instance.output.join("\n"), { timeout: 10_000 })
+    .toContain("model ended (SIGKILL); it starts again");
+  await expect.poll(() => instance.output, { timeout: 10_000 }).toContain("model is up again");
+  expect((await ask(instance, "after the crash")).status).toBe(200);
+
+  const pids = descendants(instance.child.pid ?? 0).map((p) => p.pid);
+  expect(pids.length).toBeGreaterThanOrEqual(6);
+  const stopped = performance.now();
+  instance.child.kill("SIGINT");
+  await once(instance.child, "exit");
+  expect(performance.now() - stopped).toBeLessThan(10_000);
+  expect(instance.child.exitCode).toBe(0);
+  expect(alive(pids)).toEqual([]);
+  expect(await takenPorts(portsAt(offset))).toEqual([]);
+  expect(existsSync(join(folder, "a", "env"))).toBe(false);
+  expect(existsSync(join(folder, "a", "lock"))).toBe(false);
+
+  // Again, under a plan of the seeds: the data and the key are still there.
+  const again = await start("a", offset, ["--seed-limits=central-llm-client-plan"]);
+  expect(again.env.CENTRAL_API_KEY).toBe(instance.env.CENTRAL_API_KEY);
+  expect(await stored(again, "first")).toBe(true);
+  const statuses = (await Promise.all(Array.from({ length: 15 }, (_, i) => ask(again, `burst-${i}`)))).map(
+    (answer) => answer.status,
+  );
+  expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(0);
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(10);
+
+  // A supervisor that is killed takes its processes along.
+  const orphans = descendants(again.child.pid ?? 0).map((p) => p.pid);
+  again.child.kill("SIGKILL");
+  await expect.poll(() => alive(orphans), { timeout: 10_000 }).toEqual([]);
+});
+
+test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's lock is no obstacle", {
+  timeout: 60_000,
+}, async () => {
+  const offset = await freeOffset();
+  const models = createServer((request, response) => {
+    request.resume().on("end", () => {
+      response.setHeader("content-type", "application/json");
+      response.end(
+        `{"id":"mine","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`,
+      );
+    });
+  }).listen(0, "127.0.0.1");
+  await once(models, "listening");
+  const first = await start("c", offset);
+  await ask(first, "old");
+  await expect.poll(() => stored(first, "old"), { timeout: 10_000 }).toBe(true);
+  const pids = descendants(first.child.pid ?? 0).map((p) => p.pid);
+  first.child.kill("SIGKILL");
+  await expect.poll(() => alive(pids), { timeout: 10_000 }).toEqual([]);
+
+  const url = `http://127.0.0.1:${(models.address() as AddressInfo).port}/v1`;
+  const second = await start("c", offset, ["--fresh"], { UPSTREAM_URL: url });
+  expect(await stored(second, "old")).toBe(false);
+  expect(second.env.CENTRAL_API_KEY).not.toBe(first.env.CENTRAL_API_KEY);
+  expect(descendants(second.child.pid ?? 0).some((p) => p.command.includes("demo-model"))).toBe(false);
+  expect(await (await ask(second, "new")).json()).toMatchObject({ id: "mine" });
+  const s3 = new S3Client(clientSettings({ url: second.env.AWS_ENDPOINT_URL ?? "", region: "eu-central-1" }));
+  await expect
+    .poll(
+      async () =>
+        (await s3.send(new ListObjectsV2Command({ Bucket: second.env.AUDIT_BUCKET }))).Contents?.map(
+          (o) => o.Key,
+        ),
+      { timeout: 10_000 },
+    )
+    .toContain(keyOf("new"));
+  s3.destroy();
+  second.child.kill("SIGTERM");
+  await once(second.child, "exit");
+  models.close();
+});
+
+test("wrong settings are named in one line", async () => {
+  const bad = launch("d", 0, [], { PORT_OFFSET: "many" });
+  await once(bad.child, "exit");
+  expect(bad.output).toEqual(["PORT_OFFSET must be a number"]);
+});
