@@ -305,7 +305,7 @@ describe("status and settings", () => {
   });
 });
 
-describe("usage", () => {
+describe.concurrent("usage", () => {
   test("--help of each command has examples, and ends with 0", async () => {
     for (const args of [[], ["query"], ["get"], ["tail"], ["dlq"], ["replay"], ["status"]]) {
       const ran = await run([...args, "--help"]);

@@ -3,9 +3,10 @@ import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-pl
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import * as AuditQuery from "./audit-query.ts";
-import { sample } from "./audit-record-sample.ts";
+import { requestIdAt, sample } from "./audit-record-sample.ts";
 import * as AuditRow from "./audit-row.ts";
 import * as AuditTable from "./audit-table.ts";
+import * as RequestLookUp from "./request-look-up.ts";
 
 let endpoint: AwsEndpoint;
 let client: DynamoDBClient;
@@ -86,6 +87,28 @@ test("a batch that DynamoDB refuses fails by row, and the other batches are stor
     expect(error.name).toBe("ProvisionedThroughputExceededException");
   }
   expect(await stored("half")).toHaveLength(40 - failures.size);
+});
+
+test("a client's id finds every request that asked for it: the one that got it as its name and those that came late", async () => {
+  const time = Date.UTC(2026, 10, 21);
+  const at = (ms: number) => ({ receivedAt: new Date(time + ms).toISOString(), clientRequestId: "order-1" });
+  const winner = sample({ ...at(0), requestId: "order-1" });
+  const late = [1, 2].map((ms) =>
+    sample({ ...at(ms), projectId: `p${ms}`, statusCode: 503, requestId: requestIdAt(time + ms) }),
+  );
+  const made = [winner, ...late].map((record) =>
+    AuditRow.fromStored(
+      { ...record, legacy: false },
+      { bucket: "b", key: "logs/k.json" },
+      { maxPreviewChars: 10 },
+    ),
+  );
+  await AuditTable.writeRows(table, made);
+  const ids = async (id: string) => (await RequestLookUp.find(table, id)).map(({ requestId }) => requestId);
+  const [first, second] = late.map(({ requestId }) => requestId);
+  expect(await ids("order-1")).toEqual([second, first, "order-1"]);
+  expect(await ids(first ?? "")).toEqual([first]);
+  expect((await RequestLookUp.find(table, "order-1"))[2]).toEqual(made[0]);
 });
 
 test("a row that does not parse is refused before anything is sent", async () => {

@@ -139,10 +139,16 @@ export async function getRows(table: AuditTable, keys: RowKey[]): Promise<Item[]
     const answer = await table.client.send(
       new BatchGetCommand({ RequestItems: { [table.tableName]: { Keys: left } } }),
     );
-    items.push(...((answer.Responses?.[table.tableName] ?? []) as Item[]));
+    items.push(...(answer.Responses?.[table.tableName] ?? []).map(withoutIdentifiers));
     left = answer.UnprocessedKeys?.[table.tableName]?.Keys ?? [];
   }
   return items;
+}
+
+/** Without what ElectroDB writes to know its own items again. */
+function withoutIdentifiers(item: Record<string, unknown>): Item {
+  const { __edb_e__: _, __edb_v__: __, ...rest } = item;
+  return rest as Item;
 }
 
 function chunks<T>(values: T[], size: number): T[][] {
