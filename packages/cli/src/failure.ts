@@ -1,5 +1,5 @@
 /** How the command ends, and what it says when that is not well. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, incomplete: 4 } as const;
 
 /** Ends the command with a message that says what to do, without a stack. */
 export class Failure extends Error {

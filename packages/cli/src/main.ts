@@ -5,6 +5,7 @@ import { dlqCommand, replayCommand } from "./dlq.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { getCommand } from "./get.ts";
 import { queryCommand } from "./query.ts";
+import { reconcileCommand } from "./reconcile.ts";
 import { statusCommand } from "./status.ts";
 import { tailCommand } from "./tail.ts";
 
@@ -12,7 +13,7 @@ const HELP = `
 Settings come from the environment (AWS_ENDPOINT_URL, AWS_REGION, TABLE_NAME, AUDIT_BUCKET …), else from .local/env of a
 running \`npm start\` in this folder or above, else AWS's usual places (profile, SSO, role).
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 the trail is not complete.
 
 Examples:
   central-llm status
@@ -32,6 +33,7 @@ for (const command of [
   tailCommand(),
   dlqCommand(),
   replayCommand(),
+  reconcileCommand(),
   statusCommand(),
 ]) {
   program.addCommand(command);

@@ -1,6 +1,7 @@
 /** From a spool frame to the bytes of an audit object (core's `AuditRecord`, version 1). */
 import { hash } from "node:crypto";
 import { type AuditRecord, SCHEMA_VERSION } from "@central-llm/core/audit-record";
+import { cost } from "@central-llm/core/price";
 import { type AuditedBody, auditedBody, auditedStream, unpack } from "./audited-body.ts";
 import type { Frame } from "./spool-frame.ts";
 import type { EndMeta } from "./spool-record.ts";
@@ -46,7 +47,8 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     http: meta.http,
     model: { requested: meta.model.requested, served: model, provider: meta.model.provider },
     usage,
-    cost: null,
+    cost:
+      usage.source === "none" ? null : cost(usage, model ?? meta.model.requested ?? "", meta.model.provider),
   } satisfies Omit<AuditRecord, "request" | "response" | "policy" | "chain">);
   const tail = JSON.stringify({ policy: meta.policy, chain });
   const bytes = Buffer.concat([
