@@ -23,6 +23,7 @@ export function lambdaFunction(settings: FunctionSettings, log: (line: string) =
   const all = new Set<LambdaInstance>();
   const waiting: (() => void)[] = [];
   const coldStarts: number[] = [];
+  let warming: Promise<unknown> | undefined;
   let busy = 0;
   let stopped = false;
 
@@ -33,6 +34,14 @@ export function lambdaFunction(settings: FunctionSettings, log: (line: string) =
       all.delete(warm);
       return take();
     }
+    if (warming) {
+      await warming;
+      return take();
+    }
+    return start();
+  }
+
+  async function start(): Promise<LambdaInstance> {
     const instance = await startInstance(settings, log);
     if (stopped) {
       await instance.stop();
@@ -87,10 +96,14 @@ export function lambdaFunction(settings: FunctionSettings, log: (line: string) =
       }
     },
     warm() {
-      take().then(
-        (instance) => idle.push(instance),
-        () => {},
-      );
+      warming ??= start()
+        .then(
+          (instance) => idle.push(instance),
+          () => {},
+        )
+        .finally(() => {
+          warming = undefined;
+        });
     },
     coldStarts: () => [...coldStarts],
     async stop() {

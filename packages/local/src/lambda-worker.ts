@@ -1,7 +1,8 @@
 /**
- * Runs inside a function's own process: `node lambda-worker.ts <module>`. Loads the module's `handler`, then handles
+ * Runs inside a function's own process: `node lambda-worker.ts <module> [folder of compiled code]`. Loads the module's `handler`, then handles
  * one event after another as they come over the IPC channel. Ends when the host does.
  */
+import { enableCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
 
 export interface Invocation {
@@ -60,7 +61,8 @@ async function handle(handler: Handler, invocation: Invocation): Promise<WorkerM
   }
 }
 
-async function main(file: string): Promise<void> {
+async function main(file: string, compileCache: string | undefined): Promise<void> {
+  if (compileCache) enableCompileCache(compileCache);
   process.on("disconnect", () => process.exit());
   const send = (message: WorkerMessage) => process.send?.(message);
   let handler: Handler;
@@ -77,4 +79,4 @@ async function main(file: string): Promise<void> {
   send({ ready: true });
 }
 
-if (process.argv[1] === import.meta.filename) await main(process.argv[2] ?? "");
+if (process.argv[1] === import.meta.filename) await main(process.argv[2] ?? "", process.argv[3]);

@@ -13,6 +13,8 @@ export interface LocalFolder {
   edge: string;
   logs: string;
   env: string;
+  /** Compiled sources, which make the second start quicker. */
+  cache: string;
 }
 
 /** @param folder `LOCAL_DIR`; omitted: `.local` in the repository */
@@ -26,6 +28,7 @@ export function localFolder(folder?: string): LocalFolder {
     edge: at("edge"),
     logs: at("logs"),
     env: at("env"),
+    cache: at("cache"),
   };
 }
 

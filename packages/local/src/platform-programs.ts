@@ -45,12 +45,15 @@ function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Reco
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
-/** In order of start; those of one row start together. They stop the other way round. */
+/** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
+export const STOP_ORDER = ["edge", "proxy", "lambda", "model", "aws"] as const;
+
+/** In order of start; those of one row start together. */
 export function platformPrograms(settings: PlatformSettings): Program[][] {
   const { folder, ports } = settings;
   const queueUrl = (name: string) => `${local(ports.aws)}/000000000000/${name}`;
   const program = (
-    name: string,
+    name: (typeof STOP_ORDER)[number],
     file: string,
     environment: Record<string, string>,
     healthUrl: string | null,
@@ -58,7 +61,13 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
     name,
     file: join(import.meta.dirname, file),
     // TZ and the like are left out on purpose: a server's processes have none of a person's settings.
-    environment: { NODE_ENV: "development", ...environment },
+    environment: {
+      NODE_ENV: "development",
+      NODE_COMPILE_CACHE: folder.cache,
+      // Without it, Node has no network on Windows.
+      ...present(settings.environment, ["SystemRoot"]),
+      ...environment,
+    },
     healthUrl,
   });
   const aws = awsVariables(ports);
@@ -80,6 +89,17 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
               `${local(ports.demoModel)}/health`,
             ),
           ]),
+      program(
+        "edge",
+        "edge-main.ts",
+        {
+          PORT: String(ports.edge),
+          UPSTREAM_URL: local(ports.centralProxy),
+          DATA_DIR: folder.edge,
+          USAGE_PLAN: settings.usagePlan,
+        },
+        `${local(ports.edge)}/ping`,
+      ),
     ],
     [
       program(
@@ -111,17 +131,6 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
           ...present(settings.environment, ["FUNCTIONS_DIR", "RETRY_AFTER"]),
         },
         null,
-      ),
-      program(
-        "edge",
-        "edge-main.ts",
-        {
-          PORT: String(ports.edge),
-          UPSTREAM_URL: local(ports.centralProxy),
-          DATA_DIR: folder.edge,
-          USAGE_PLAN: settings.usagePlan,
-        },
-        `${local(ports.edge)}/ping`,
       ),
     ],
   ];

@@ -1,31 +1,25 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { HeadObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { clientSettings } from "./audit-platform.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
 
 let folder: string;
-let functions: string;
 const supervisors: ChildProcess[] = [];
 const { CI, HOME, PATH } = process.env;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "central-llm-start-"));
-  // What is under test here is the supervisor; the real function has tests of its own.
-  functions = join(folder, "functions");
-  await mkdir(functions);
-  await writeFile(
-    join(functions, "ingest.ts"),
-    "export const handler = async (event: { Records: unknown[] }) => { console.log('events: ' + event.Records.length); };",
-  );
 });
 afterEach(async () => {
   for (const child of supervisors.splice(0)) {
@@ -57,7 +51,7 @@ function launch(name: string, offset: number, args: string[] = [], more: Record<
       ...(CI && { CI }),
       LOCAL_DIR: join(folder, name),
       PORT_OFFSET: String(offset),
-      FUNCTIONS_DIR: functions,
+      RETRY_AFTER: "0",
       ...more,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -141,6 +135,22 @@ async function stored({ env }: Instance, id: string): Promise<boolean> {
   }
 }
 
+/** The project's rows, by a plain Query that is not ours. */
+async function rows({ env }: Instance, project: string) {
+  const dynamoDb = new DynamoDBClient(
+    clientSettings({ url: env.AWS_ENDPOINT_URL ?? "", region: env.AWS_REGION ?? "" }),
+  );
+  const { Items = [] } = await dynamoDb.send(
+    new QueryCommand({
+      TableName: env.TABLE_NAME,
+      KeyConditionExpression: "id = :id",
+      ExpressionAttributeValues: { ":id": { S: `project#${project}` } },
+    }),
+  );
+  dynamoDb.destroy();
+  return Items;
+}
+
 test("starts, serves, restarts what crashes, refuses a second instance, stops whole", {
   timeout: 90_000,
 }, async () => {
@@ -173,8 +183,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   expect(pasted.choices[0].message.content).toBe("pong");
   expect((await ask(instance, "first")).headers.get("x-request-id")).toBe("first");
   await expect.poll(() => stored(instance, "first"), { timeout: 10_000 }).toBe(true);
-  const lambdaLog = () => readFile(join(folder, "a", "logs", "lambda.log"), "utf8");
-  await expect.poll(lambdaLog, { timeout: 10_000 }).toMatch(/events: \d/);
+  await expect.poll(async () => (await rows(instance, "smoke-test")).length, { timeout: 10_000 }).toBe(2);
 
   const same = launch("a", await freeOffset());
   await once(same.child, "exit");
@@ -261,6 +270,55 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
   second.child.kill("SIGTERM");
   await once(second.child, "exit");
   models.close();
+});
+
+test("the demo's calls all end in the audit trail, and its broken object in the dead-letter queue", {
+  timeout: 60_000,
+}, async () => {
+  const instance = await start("e", await freeOffset());
+  const demo = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "demo.ts"), "--requests", "100", "--concurrency", "16", "--with-poison"],
+    { env: { PATH, HOME, LOCAL_DIR: join(folder, "e") }, stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const output: string[] = [];
+  createInterface({ input: demo.stdout }).on("line", (line) => output.push(line));
+  await once(demo, "close");
+  expect(demo.exitCode).toBe(0);
+  expect(output).toContain("100 of 100 calls");
+  const told = Object.fromEntries(
+    output.flatMap((line) => {
+      const match = /^ +(\d+) {2}(.+)$/.exec(line);
+      return match ? [[match[2], Number(match[1])]] : [];
+    }),
+  );
+  expect(told).toMatchObject({ "client left": expect.any(Number), "200, cut off": expect.any(Number) });
+  expect(Object.values(told).reduce((sum: number, n) => sum + Number(n), 0)).toBe(100);
+  const projects = ["support-assistant", "knowledge-search", "coding-agent", "smoke-test"];
+  const all = async () => (await Promise.all(projects.map((project) => rows(instance, project)))).flat();
+  await expect.poll(async () => (await all()).length, { timeout: 20_000 }).toBe(100);
+  const outcomes = Object.groupBy(await all(), (row) => row.outcome?.S ?? "");
+  expect(outcomes.client_aborted).toHaveLength(Number(told["client left"]));
+  const sqs = new SQSClient(
+    clientSettings({ url: instance.env.AWS_ENDPOINT_URL ?? "", region: instance.env.AWS_REGION ?? "" }),
+  );
+  await expect
+    .poll(
+      async () => {
+        const { Attributes } = await sqs.send(
+          new GetQueueAttributesCommand({
+            QueueUrl: instance.env.AUDIT_DLQ_URL,
+            AttributeNames: ["ApproximateNumberOfMessages"],
+          }),
+        );
+        return Attributes?.ApproximateNumberOfMessages;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe("1");
+  sqs.destroy();
+  instance.child.kill("SIGTERM");
+  await once(instance.child, "exit");
 });
 
 test("wrong settings are named in one line", async () => {

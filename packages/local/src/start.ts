@@ -8,7 +8,7 @@ import { z } from "zod";
 import { loadApiKeys } from "./api-key.ts";
 import { localFolder, lock, wipe, writeEnv } from "./local-folder.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
-import { platformPrograms, platformVariables } from "./platform-programs.ts";
+import { platformPrograms, platformVariables, STOP_ORDER } from "./platform-programs.ts";
 import { type SupervisedProcess, supervise } from "./supervised-process.ts";
 import { welcome } from "./welcome.ts";
 
@@ -80,8 +80,7 @@ async function main(): Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
     rmSync(folder.env, { force: true });
-    // The other way round: what takes requests first, what keeps the data last.
-    for (const process of running.reverse()) await process.stop(GRACE_MS);
+    for (const name of STOP_ORDER) await running.find((one) => one.name === name)?.stop(GRACE_MS);
   }
   const onSignal = (signal: string) => {
     if (stopping) {
