@@ -19,13 +19,12 @@ const wanted = createHash("sha256").update(readFileSync("package-lock.json")).di
 const installed = existsSync(stampFile) ? readFileSync(stampFile, "utf8") : "";
 if (installed !== wanted) {
   console.log(`[setup] installing the packages with Node ${process.version} (once; 20 to 60 seconds) ...`);
-  // Not `npm ci`: it refuses a lock file that lacks optional packages of other systems, which some registries do not have.
-  const npm = spawnSync("npm", ["install", "--no-fund", "--no-audit", "--loglevel=error"], {
+  const npm = spawnSync("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {
     stdio: "inherit",
     shell: process.platform === "win32",
   });
   if (npm.status !== 0) {
-    console.error("[setup] `npm install` failed: see its message above, then run the same command again.");
+    console.error("[setup] `npm ci` failed: see its message above, then run the same command again.");
     process.exit(npm.status ?? 1);
   }
   writeFileSync(stampFile, wanted);
