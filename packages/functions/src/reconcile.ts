@@ -7,6 +7,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import * as AuditTable from "@central-llm/core/audit-table";
+import { RECONCILE_FUNCTION } from "@central-llm/core/platform";
 import { verdict } from "@central-llm/core/reconcile";
 import { ledger, reconcileHours } from "@central-llm/core/reconcile-ledger";
 import { awsSource } from "@central-llm/core/reconcile-source";
@@ -14,7 +15,7 @@ import middy from "@middy/core";
 import type { Context } from "aws-lambda";
 import { reconcileConfig } from "./reconcile-config.ts";
 
-const serviceName = "llm-audit-reconcile";
+const serviceName = RECONCILE_FUNCTION;
 const logger = new Logger({ serviceName });
 const metrics = new Metrics({ namespace: "CentralLLM", serviceName });
 

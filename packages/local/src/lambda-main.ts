@@ -5,6 +5,7 @@ import { z } from "zod";
 import { CREDENTIALS } from "./audit-platform.ts";
 import { lambdaFunction } from "./lambda-function.ts";
 import { startQueueSource } from "./lambda-queue-source.ts";
+import { startSchedule } from "./lambda-schedule.ts";
 
 const settings = z
   .object({
@@ -13,7 +14,9 @@ const settings = z
     TABLE_NAME: z.string().min(1),
     INGEST_QUEUE_URL: z.url(),
     AUDIT_DLQ_URL: z.url(),
-    /** Holds `ingest.ts`. Sources, not bundles: a stack trace names the line, and a change needs no build. */
+    AUDIT_BUCKET: z.string().min(1),
+    AUDIT_PREFIX: z.string().min(1),
+    /** Holds the handlers. Sources, not bundles: a stack trace names the line, and a change needs no build. */
     FUNCTIONS_DIR: z
       .string()
       .min(1)
@@ -59,15 +62,45 @@ const source = await startQueueSource(
   { endpoint, region, credentials: CREDENTIALS },
   log,
 );
+const reconcile = lambdaFunction(
+  {
+    name: Platform.RECONCILE_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "reconcile.ts"),
+    environment: {
+      TABLE_NAME: settings.TABLE_NAME,
+      AUDIT_BUCKET: settings.AUDIT_BUCKET,
+      AUDIT_PREFIX: settings.AUDIT_PREFIX,
+      INGEST_QUEUE_URL: settings.INGEST_QUEUE_URL,
+      AWS_ENDPOINT_URL: endpoint,
+    },
+    region,
+    timeoutSeconds: Platform.RECONCILE.timeoutSeconds,
+    memoryMb: Platform.RECONCILE.memoryMb,
+    maxConcurrency: 1,
+  },
+  log,
+);
+const stopSchedule = startSchedule(
+  reconcile,
+  Platform.RECONCILE_FUNCTION,
+  Platform.RECONCILE.everyMinutes * 60_000,
+);
 // Before the first event, so that it does not wait for a cold start.
 ingest.warm();
-console.log(JSON.stringify({ level: "info", msg: "listening", functions: [ingest.settings.name] }));
+console.log(
+  JSON.stringify({
+    level: "info",
+    msg: "listening",
+    functions: [ingest.settings.name, reconcile.settings.name],
+  }),
+);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => {
+    stopSchedule();
     source
       .stop()
-      .then(() => ingest.stop())
+      .then(() => Promise.all([ingest.stop(), reconcile.stop()]))
       .then(() => process.exit(0));
   });
 }

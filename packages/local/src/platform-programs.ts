@@ -128,6 +128,8 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
           TABLE_NAME: Platform.TABLE_NAME,
           INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
           AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
+          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
           ...present(settings.environment, ["FUNCTIONS_DIR", "RETRY_AFTER"]),
         },
         null,

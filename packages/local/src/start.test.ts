@@ -1,7 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,72 +13,17 @@ import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { clientSettings } from "./audit-platform.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
+import { freeOffset, type Instance, LocalPlatforms } from "./testing/local-platform.ts";
 
 let folder: string;
-const supervisors: ChildProcess[] = [];
-const { CI, HOME, PATH } = process.env;
+let platforms: LocalPlatforms;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "central-llm-start-"));
+  platforms = new LocalPlatforms(folder);
 });
-afterEach(async () => {
-  for (const child of supervisors.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
-});
+afterEach(() => platforms.killAll());
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-async function freeOffset(): Promise<number> {
-  for (;;) {
-    const offset = 1_000 + Math.floor(Math.random() * 40_000);
-    if ((await takenPorts(portsAt(offset))).length === 0) return offset;
-  }
-}
-
-interface Instance {
-  child: ChildProcess;
-  output: string[];
-  env: Record<string, string>;
-}
-
-function launch(name: string, offset: number, args: string[] = [], more: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "start.ts"), ...args], {
-    env: {
-      PATH,
-      HOME,
-      ...(CI && { CI }),
-      LOCAL_DIR: join(folder, name),
-      PORT_OFFSET: String(offset),
-      RETRY_AFTER: "0",
-      ...more,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  supervisors.push(child);
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on("line", (line) => output.push(line));
-  }
-  return { child, output };
-}
-
-async function start(...args: Parameters<typeof launch>): Promise<Instance> {
-  const { child, output } = launch(...args);
-  await expect
-    .poll(
-      () => {
-        if (child.exitCode !== null) throw new Error(`ended before it was ready:\n${output.join("\n")}`);
-        return output.includes("ready");
-      },
-      { timeout: 30_000 },
-    )
-    .toBe(true);
-  const text = await readFile(join(folder, args[0], "env"), "utf8");
-  const env = Object.fromEntries(text.split("\n").flatMap((line) => (line ? [line.split(/=(.*)/, 2)] : [])));
-  return { child, output, env };
-}
 
 /** Processes below this one, by command line. */
 function descendants(of: number): { pid: number; command: string }[] {
@@ -156,7 +101,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
 }, async () => {
   const offset = await freeOffset();
   const began = performance.now();
-  const instance = await start("a", offset);
+  const instance = await platforms.start("a", offset);
   const readyMs = performance.now() - began;
   expect(Object.keys(instance.env)).toEqual([
     "AWS_ENDPOINT_URL",
@@ -185,11 +130,11 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   await expect.poll(() => stored(instance, "first"), { timeout: 10_000 }).toBe(true);
   await expect.poll(async () => (await rows(instance, "smoke-test")).length, { timeout: 10_000 }).toBe(2);
 
-  const same = launch("a", await freeOffset());
+  const same = platforms.launch("a", await freeOffset());
   await once(same.child, "exit");
   expect(same.child.exitCode).toBe(1);
   expect(same.output.join("\n")).toContain(`Another instance (process ${instance.child.pid}) uses`);
-  const taken = launch("b", offset);
+  const taken = platforms.launch("b", offset);
   await once(taken.child, "exit");
   expect(taken.output.join("\n")).toContain(`Taken by another program: port ${8080 + offset} (edge)`);
   expect(existsSync(join(folder, "b", "lock"))).toBe(false);
@@ -215,7 +160,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   expect(existsSync(join(folder, "a", "lock"))).toBe(false);
 
   // Again, under a plan of the seeds: the data and the key are still there.
-  const again = await start("a", offset, ["--seed-limits=central-llm-client-plan"]);
+  const again = await platforms.start("a", offset, ["--seed-limits=central-llm-client-plan"]);
   expect(again.env.CENTRAL_API_KEY).toBe(instance.env.CENTRAL_API_KEY);
   expect(await stored(again, "first")).toBe(true);
   const statuses = (await Promise.all(Array.from({ length: 15 }, (_, i) => ask(again, `burst-${i}`)))).map(
@@ -243,7 +188,7 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
     });
   }).listen(0, "127.0.0.1");
   await once(models, "listening");
-  const first = await start("c", offset);
+  const first = await platforms.start("c", offset);
   await ask(first, "old");
   await expect.poll(() => stored(first, "old"), { timeout: 10_000 }).toBe(true);
   const pids = descendants(first.child.pid ?? 0).map((p) => p.pid);
@@ -251,7 +196,7 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
   await expect.poll(() => alive(pids), { timeout: 10_000 }).toEqual([]);
 
   const url = `http://127.0.0.1:${(models.address() as AddressInfo).port}/v1`;
-  const second = await start("c", offset, ["--fresh"], { UPSTREAM_URL: url });
+  const second = await platforms.start("c", offset, ["--fresh"], { UPSTREAM_URL: url });
   expect(await stored(second, "old")).toBe(false);
   expect(second.env.CENTRAL_API_KEY).not.toBe(first.env.CENTRAL_API_KEY);
   expect(descendants(second.child.pid ?? 0).some((p) => p.command.includes("demo-model"))).toBe(false);
@@ -275,11 +220,14 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
 test("the demo's calls all end in the audit trail, and its broken object in the dead-letter queue", {
   timeout: 60_000,
 }, async () => {
-  const instance = await start("e", await freeOffset());
+  const instance = await platforms.start("e", await freeOffset());
   const demo = spawn(
     process.execPath,
     [join(import.meta.dirname, "demo.ts"), "--requests", "100", "--concurrency", "16", "--with-poison"],
-    { env: { PATH, HOME, LOCAL_DIR: join(folder, "e") }, stdio: ["ignore", "pipe", "inherit"] },
+    {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, LOCAL_DIR: join(folder, "e") },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
   );
   const output: string[] = [];
   createInterface({ input: demo.stdout }).on("line", (line) => output.push(line));
@@ -322,7 +270,7 @@ test("the demo's calls all end in the audit trail, and its broken object in the 
 });
 
 test("wrong settings are named in one line", async () => {
-  const bad = launch("d", 0, [], { PORT_OFFSET: "many" });
+  const bad = platforms.launch("d", 0, [], { PORT_OFFSET: "many" });
   await once(bad.child, "exit");
   expect(bad.output).toEqual(["PORT_OFFSET must be a number"]);
 });
