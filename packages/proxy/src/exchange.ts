@@ -89,6 +89,8 @@ export class Exchange implements RelayOwner {
     if (climbs(this.#path)) return this.refuse(BAD_PATH, "client_error");
     if (error) return this.refuse(error, "client_error");
     if (proxy.full) return this.refuse(OVERLOADED, "rate_limited");
+    const refusal = this.#body.refusal(request);
+    if (refusal) return this.refuse(refusal, "client_error");
     if (continues) this.#response.writeContinue();
     this.#body.read(request, (problem) => {
       if (problem) return this.refuse(problem, problem === OVERLOADED ? "rate_limited" : "client_error");

@@ -62,6 +62,12 @@ export class RequestBody {
     return this.#gathered.bytes;
   }
 
+  /** The refusal of a body that says itself that it is too large. */
+  refusal(request: IncomingMessage): ApiError | null {
+    const declared = request.headers["content-length"];
+    return declared !== undefined && Number(declared) > this.#limit ? tooLarge(this.#limit) : null;
+  }
+
   /** Calls `done` once: when the body is whole, or with the error for which it is not taken. Not when the client goes away. */
   read(request: IncomingMessage, done: (problem: ApiError | null) => void): void {
     const declared = request.headers["content-length"];
@@ -71,7 +77,6 @@ export class RequestBody {
       return done(null);
     }
     const expected = declared === undefined ? 0 : Number(declared);
-    if (expected > this.#limit) return done(tooLarge(this.#limit));
     this.#reading = true;
     request.on("data", (chunk: Buffer) => {
       if (!this.#reading) return;

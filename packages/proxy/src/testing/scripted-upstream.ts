@@ -23,7 +23,8 @@ export class UpstreamCall {
 
   /** Resolves when the connection is gone. */
   async closed(): Promise<void> {
-    if (!this.socket.destroyed) await once(this.socket, "close");
+    if (this.socket.closed) return;
+    await new Promise((closed) => this.socket.once("close", closed));
   }
 
   get json(): Record<string, unknown> {
