@@ -48,20 +48,41 @@ export function auditedBody(
 /** A stream's body is the completion that it makes up. */
 export function auditedStream(
   bytes: Buffer,
-  options: { wholeSha256?: string | undefined; usageHidden: boolean },
+  options: { wholeSha256?: string | undefined; usageHidden: boolean; complete: boolean },
 ): AuditedBody {
   const truncated = options.wholeSha256 !== undefined;
-  const digest = options.wholeSha256 ?? (bytes.length > 0 ? sentHash(bytes, options.usageHidden) : null);
-  const assembled = assembleStream(bytes.toString("utf8"));
+  const digest = options.wholeSha256 ?? (bytes.length > 0 ? sentHash(bytes, options) : null);
+  const assembled = assembledJson(bytes.toString("utf8"));
   if (assembled === null) return { ...asText(bytes, truncated), sha256: digest, truncated, parsed: null };
-  return { json: JSON.stringify(assembled), encoding: "json", sha256: digest, truncated, parsed: assembled };
+  return { ...assembled, encoding: "json", sha256: digest, truncated };
 }
 
-/** The hash of what the client was sent: the captured stream without the usage chunk that it had not asked for. */
-function sentHash(bytes: Buffer, usageHidden: boolean): string {
+function assembledJson(text: string): Pick<AuditedBody, "json" | "parsed"> | null {
+  try {
+    const parsed = assembleStream(text);
+    if (parsed === null) return null;
+    const json = Buffer.from(JSON.stringify(parsed));
+    return deeperThan(json, MAX_DEPTH) ? null : { json, parsed };
+  } catch (error) {
+    // Nested too deep to be put together. The stream is kept as its text: every byte of it, if not as handy.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/**
+ * The hash of what the client was sent: the captured stream without the usage chunk that it had not asked for, and without an
+ * event that was still held back when the stream broke off.
+ */
+function sentHash(
+  bytes: Buffer,
+  { usageHidden, complete }: { usageHidden: boolean; complete: boolean },
+): string {
   if (!usageHidden) return sha256(bytes);
   const filter = new UsageFilter();
-  return createHash("sha256").update(filter.push(bytes)).update(filter.flush()).digest("hex");
+  const hashed = createHash("sha256").update(filter.push(bytes));
+  if (complete) hashed.update(filter.flush());
+  return hashed.digest("hex");
 }
 
 /** Undoes a content coding. @returns null when it is unknown, damaged, cut or a bomb */

@@ -30,6 +30,11 @@ export class Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     registers: [this.registry],
   });
+  readonly malformed = this.#counter(
+    "llm_malformed_requests_total",
+    "What came in and was not HTTP, too slow or too large a head; not audited, for it names nobody",
+    ["code"],
+  );
   readonly upstreamErrors = this.#counter("llm_upstream_errors_total", "Failures of the upstream by kind", [
     "kind",
   ]);
@@ -40,7 +45,7 @@ export class Metrics {
   readonly inFlight = this.#gauge("llm_requests_in_flight", "Requests being handled", "inFlight");
   readonly bufferedBytes = this.#gauge(
     "llm_buffered_request_bytes",
-    "Request bodies held in memory",
+    "Bytes of requests and answers held in memory",
     "bufferedBytes",
   );
   readonly unprotected = this.#counter(
