@@ -32,7 +32,7 @@ export function auditedBody(
   if (bytes.length === 0) return { json: "null", encoding: "json", sha256: digest, truncated, parsed: null };
   if (options.json && !truncated) {
     const parsed = parse(bytes);
-    if (parsed !== undefined && !deeperThan(bytes, MAX_DEPTH)) {
+    if (parsed !== undefined && !deeperThan(parsed, MAX_DEPTH)) {
       return {
         json: bytes,
         encoding: "json",
@@ -60,9 +60,8 @@ export function auditedStream(
 function assembledJson(text: string): Pick<AuditedBody, "json" | "parsed"> | null {
   try {
     const parsed = assembleStream(text);
-    if (parsed === null) return null;
-    const json = Buffer.from(JSON.stringify(parsed));
-    return deeperThan(json, MAX_DEPTH) ? null : { json, parsed };
+    if (parsed === null || deeperThan(parsed, MAX_DEPTH)) return null;
+    return { json: Buffer.from(JSON.stringify(parsed)), parsed };
   } catch (error) {
     // Nested too deep to be put together. The stream is kept as its text: every byte of it, if not as handy.
     if (error instanceof RangeError) return null;
@@ -137,20 +136,17 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-/** Of valid JSON, whether it nests deeper than `limit`. */
-function deeperThan(bytes: Buffer, limit: number): boolean {
-  if (bytes.length <= limit * 2) return false;
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
-    if (inString) {
-      if (byte === 0x5c) index++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > limit) return true;
-    } else if (byte === 0x5d || byte === 0x7d) depth--;
+/** Whether it nests deeper than `limit`. */
+function deeperThan(value: unknown, limit: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (limit === 0) return true;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === "object" && deeperThan(item, limit - 1)) return true;
+    return false;
+  }
+  for (const name in value) {
+    const item = (value as Record<string, unknown>)[name];
+    if (typeof item === "object" && deeperThan(item, limit - 1)) return true;
   }
   return false;
 }

@@ -110,12 +110,11 @@ test("records wait in many segments while S3 is away and the proxy dies; the nex
   const { url } = await start({ SPOOL_SEGMENT_BYTES: "8192" });
   const stop = new AbortController();
   const ledger = load(() => url, 8, "away", stop.signal);
-  await delay(700);
+  const [writer = ""] = await readdir(spool);
+  const segments = async () => (await readdir(join(spool, writer))).filter((file) => file.endsWith(".seg"));
+  await expect.poll(async () => (await segments()).length, { timeout: 20_000 }).toBeGreaterThan(10);
   stop.abort();
   const { answered } = await ledger;
-  const [writer = ""] = await readdir(spool);
-  const segments = (await readdir(join(spool, writer))).filter((file) => file.endsWith(".seg"));
-  expect(segments.length).toBeGreaterThan(10);
   await proxy?.kill("SIGKILL");
   expect(await trail.keys().catch(() => [])).toEqual([]);
 

@@ -274,10 +274,7 @@ export class Exchange implements RelayOwner {
       };
       if (this.#open) capture.end(this.#open, part, captured.kept);
       else capture.refused(this.#requestPart(), this.#auditedBody(), part, captured.kept);
-      const route = routeOf(this.#path);
-      metrics.requests.inc({ route, status, outcome });
-      metrics.latency.observe({ route }, latency / 1000);
-      if (first !== null) metrics.timeToFirstToken.observe({ route }, first / 1000);
+      metrics.ended(routeOf(this.#path), status, outcome, latency, first);
     } catch (problem) {
       metrics.lost.inc();
       log.error({ requestId: this.#name, err: problem }, "A request could not be recorded");

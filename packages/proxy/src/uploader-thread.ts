@@ -66,7 +66,8 @@ export class UploaderThread {
     // Bundled as JavaScript for the image, run from its source elsewhere.
     const entry = import.meta.url.endsWith(".ts") ? "./uploader.ts" : "./uploader.js";
     const { log } = this.#parts;
-    this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: this.#data });
+    // The name is the thread's on Linux too: top -H and the bench tell it from the data path by it.
+    this.#worker = new Worker(new URL(entry, import.meta.url), { name: "uploader", workerData: this.#data });
     this.#worker.on("message", (message: FromUploader) => this.#receive(message));
     this.#worker.on("error", (error) => log.error({ err: error }, "The uploader's thread failed"));
     this.#worker.on("exit", () => {
