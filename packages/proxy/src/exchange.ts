@@ -23,6 +23,7 @@ import type { BodyKind } from "./spool-record.ts";
 import { askForUsage, UsageFilter } from "./stream-usage.ts";
 import { auditUnavailable, clientGone, drained, upstreamFailure } from "./upstream-failure.ts";
 
+const KEPT_OF_REFUSED = 64 * 1024;
 const JSON_TYPE = { "content-type": "application/json" };
 
 export class Exchange implements RelayOwner {
@@ -109,7 +110,8 @@ export class Exchange implements RelayOwner {
     this.#json = json;
     if (error) return this.refuse(error, "client_error");
     const { capture } = this.#proxy;
-    this.#open = capture.begin(this.#requestPart(), this.#auditedBody());
+    const kept = this.#keptBody();
+    this.#open = capture.begin(this.#requestPart(kept.wholeSha256), kept.bytes);
     capture.whenProtected(
       this.#open,
       () => this.#forward(),
@@ -221,14 +223,13 @@ export class Exchange implements RelayOwner {
     this.#record("client_aborted", clientGone(), false);
   }
 
-  #auditedBody(): Buffer | null {
-    const body = this.#body.bytes;
-    if (body.length === 0) return null;
+  /** What the audit keeps of the body; of what no model was shown, less: floods of it must not fill the spool. */
+  #keptBody() {
     const limit = this.#proxy.config.AUDIT_MAX_BODY_BYTES;
-    return body.length > limit ? body.subarray(0, limit) : body;
+    return this.#body.kept(this.#status === 0 ? limit : Math.min(limit, KEPT_OF_REFUSED));
   }
 
-  #requestPart() {
+  #requestPart(bodySha256: string | undefined) {
     const model = this.#json?.model;
     return requestPart(this.#proxy.config, this.#request, {
       id: this.#id,
@@ -239,8 +240,9 @@ export class Exchange implements RelayOwner {
       path: this.#path,
       stream: this.#json?.stream === true,
       model: typeof model === "string" ? model : null,
-      body: this.#body.bytes,
+      bodyBytes: this.#body.length,
       bodyKind: this.#bodyKind,
+      bodySha256,
     });
   }
 
@@ -272,8 +274,12 @@ export class Exchange implements RelayOwner {
         responseComplete: complete,
         ...(captured.filter === null ? {} : { usageHidden: true as const }),
       };
-      if (this.#open) capture.end(this.#open, part, captured.kept);
-      else capture.refused(this.#requestPart(), this.#auditedBody(), part, captured.kept);
+      if (this.#open) {
+        capture.end(this.#open, part, captured.kept);
+      } else {
+        const kept = this.#keptBody();
+        capture.refused(this.#requestPart(kept.wholeSha256), kept.bytes, part, captured.kept);
+      }
       metrics.ended(routeOf(this.#path), status, outcome, latency, first);
     } catch (problem) {
       metrics.lost.inc();

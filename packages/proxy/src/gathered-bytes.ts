@@ -1,52 +1,111 @@
 /**
- * Bytes that come in pieces, kept in one buffer. A list of the pieces would cost some 300 bytes each, however small: a peer that
- * sends one byte a chunk could fill the memory with a body far below every limit.
+ * Bytes that come in pieces, kept in blocks. A list of the pieces themselves would cost some 300 bytes each, however small: a peer
+ * that sends one byte a chunk could fill the memory with a body far below every limit. One buffer that grows would leave its
+ * smaller selves behind for the garbage collector, several times what is held.
  */
 
-const FIRST_ALLOCATION = 4096;
-/** What a peer announces is believed up to here; beyond it, memory is taken as bytes come. */
-const MOST_BELIEVED = 256 * 1024;
+import { createHash } from "node:crypto";
+
+const SMALLEST_BLOCK = 4096;
+/** Also what a peer's announced length is believed up to; beyond it, memory is taken as bytes come. */
+const LARGEST_BLOCK = 256 * 1024;
+const WORTH_KEEPING = 16 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 export class GatheredBytes {
-  #buffer: Buffer = EMPTY;
+  /** All of it while one buffer holds it, else the blocks before the current one. */
+  #full: Buffer[] | null = null;
+  #block: Buffer = EMPTY;
+  /** Bytes of the current block that are taken. */
+  #used = 0;
   length = 0;
-
   /** Bytes of memory that are held. */
-  get held(): number {
-    return this.#buffer.length;
+  held = 0;
+
+  /** What has come, in one buffer. A single piece is handed on as it is, without a copy. */
+  get bytes(): Buffer {
+    const last = this.#used === this.#block.length ? this.#block : this.#block.subarray(0, this.#used);
+    if (this.#full === null) return last;
+    this.#full.push(last);
+    this.#block = Buffer.concat(this.#full, this.length);
+    this.#used = this.length;
+    this.#full = null;
+    return this.#block;
   }
 
-  /** What has come. The first piece alone is handed on as it is, without a copy. */
-  get bytes(): Buffer {
-    return this.length === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, this.length);
+  /** The first `limit` bytes, copied only as far as they go: the rest stays where it is. */
+  beginning(limit: number): Buffer {
+    if (this.length <= limit) return this.bytes;
+    if (this.#full === null) return this.#block.subarray(0, limit);
+    const whole: Buffer[] = [];
+    let length = 0;
+    for (const block of this.#full) {
+      if (length >= limit) break;
+      whole.push(block);
+      length += block.length;
+    }
+    if (length < limit) whole.push(this.#block);
+    return Buffer.concat(whole, limit);
+  }
+
+  /** Of all that has come, in hex. */
+  sha256(): string {
+    const hash = createHash("sha256");
+    for (const block of this.#full ?? []) hash.update(block);
+    return hash.update(this.#block.subarray(0, this.#used)).digest("hex");
   }
 
   /** @param expected the length that all of it is going to have, as far as is known; 0 if it is not */
   add(piece: Buffer, expected: number): void {
     if (this.length === 0) {
-      this.#buffer = piece;
-      this.length = piece.length;
-      return;
+      this.#block = piece;
+      this.#used = piece.length;
+      this.held = piece.length;
+    } else {
+      this.#append(piece, expected);
     }
-    const length = this.length + piece.length;
-    // The first piece is not ours to write behind, and has no room either.
-    if (length > this.#buffer.length) this.#grow(length, expected);
-    piece.copy(this.#buffer, this.length);
-    this.length = length;
+    this.length += piece.length;
   }
 
-  #grow(needed: number, expected: number): void {
-    const believed = expected <= MOST_BELIEVED ? expected : 0;
-    const most = expected > needed ? expected : Number.POSITIVE_INFINITY;
-    const size = Math.max(needed, believed, Math.min(most, Math.max(FIRST_ALLOCATION, needed * 2)));
-    const larger = Buffer.allocUnsafeSlow(size);
-    this.#buffer.copy(larger, 0, 0, this.length);
-    this.#buffer = larger;
+  #append(piece: Buffer, expected: number): void {
+    const room = this.#block.length - this.#used;
+    if (piece.length > room && piece.length >= WORTH_KEEPING) return this.#takeWhole(piece);
+    const fits = room < piece.length ? room : piece.length;
+    if (fits > 0) {
+      piece.copy(this.#block, this.#used, 0, fits);
+      this.#used += fits;
+    }
+    if (fits === piece.length) return;
+    this.#next(piece.length - fits, expected - this.length - fits);
+    piece.copy(this.#block, 0, fits);
+    this.#used = piece.length - fits;
+  }
+
+  /** Large pieces become blocks themselves: no copy, and no garbage of the size of all that comes in. */
+  #takeWhole(piece: Buffer): void {
+    this.#full ??= [];
+    if (this.#used > 0) this.#full.push(this.#block.subarray(0, this.#used));
+    this.#full.push(piece);
+    this.#block = EMPTY;
+    this.#used = 0;
+    this.held += piece.length;
+  }
+
+  /** @param rest what is expected to come still */
+  #next(needed: number, rest: number): void {
+    this.#full ??= [];
+    if (this.#used > 0) this.#full.push(this.#block);
+    const guess = Math.max(SMALLEST_BLOCK, this.length);
+    const size = Math.max(needed, Math.min(rest > 0 ? rest : guess, LARGEST_BLOCK));
+    this.#block = Buffer.allocUnsafeSlow(size);
+    this.held += size;
   }
 
   clear(): void {
-    this.#buffer = EMPTY;
+    this.#full = null;
+    this.#block = EMPTY;
+    this.#used = 0;
     this.length = 0;
+    this.held = 0;
   }
 }

@@ -62,6 +62,18 @@ export class RequestBody {
     return this.#gathered.bytes;
   }
 
+  /** Bytes that have come. */
+  get length(): number {
+    return this.#gathered.length;
+  }
+
+  /** What the audit keeps: at most `limit` bytes, and the hash of all of them where that is less. */
+  kept(limit: number): { bytes: Buffer | null; wholeSha256: string | undefined } {
+    if (this.length === 0) return { bytes: null, wholeSha256: undefined };
+    const wholeSha256 = this.length > limit ? this.#gathered.sha256() : undefined;
+    return { bytes: this.#gathered.beginning(limit), wholeSha256 };
+  }
+
   /** The refusal of a body that says itself that it is too large. */
   refusal(request: IncomingMessage): ApiError | null {
     const declared = request.headers["content-length"];

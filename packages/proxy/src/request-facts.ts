@@ -1,5 +1,4 @@
 /** What the audit says of a request, from its head and what was read of its body. */
-import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Caller } from "./caller.ts";
 import type { Config } from "./config.ts";
@@ -17,13 +16,15 @@ export interface RequestFacts {
   path: string;
   stream: boolean;
   model: string | null;
-  body: Buffer;
+  bodyBytes: number;
   bodyKind: BodyKind;
+  /** Of the whole body, where less of it is kept. */
+  bodySha256: string | undefined;
 }
 
 export function requestPart(config: Config, request: IncomingMessage, facts: RequestFacts): RequestPart {
   const { headers, method, socket } = request;
-  const { caller, body } = facts;
+  const { caller } = facts;
   const user = headers["user-agent"];
   const part: RequestPart = {
     id: facts.id,
@@ -55,12 +56,10 @@ export function requestPart(config: Config, request: IncomingMessage, facts: Req
     },
     policy: { hash: null, pii: [] },
     requestHeaders: auditedRequest(headers),
-    requestBytes: body.length,
+    requestBytes: facts.bodyBytes,
     requestKind: facts.bodyKind,
   };
-  if (body.length > config.AUDIT_MAX_BODY_BYTES) {
-    part.requestSha256 = createHash("sha256").update(body).digest("hex");
-  }
+  if (facts.bodySha256 !== undefined) part.requestSha256 = facts.bodySha256;
   return part;
 }
 

@@ -36,6 +36,12 @@ export class UpstreamCall {
     this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
+  /** Sends that much, and tears the connection down a moment later. */
+  resetAfter(bytes: string): void {
+    this.send(bytes);
+    setTimeout(() => this.socket.resetAndDestroy(), 30);
+  }
+
   /** A whole answer with its length. */
   answer(status: number, headers: Record<string, string>, body: string | Buffer = ""): void {
     const bytes = Buffer.from(body as string);
