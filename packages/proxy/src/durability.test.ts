@@ -183,11 +183,11 @@ test("a dead writer whose spool is recovered is closed by the next life, at its 
   const [writer] = await readdir(spool);
   for (const id of ["a", "b"]) await ask(url, id);
   await proxy?.kill("SIGKILL");
-  await start();
+  const again = await start();
   await trail.waitFor(2);
   await drain();
   const said = (await trail.statements()).filter((statement) => statement.writer === writer);
-  expect(said.at(-1)).toMatchObject({ state: "closed", sequence: 2 });
+  expect(said.at(-1), again.output()).toMatchObject({ state: "closed", sequence: 2 });
 });
 
 async function ask(url: string, id: string): Promise<number> {
