@@ -59,7 +59,7 @@ test("an empty window is complete, with exit code 0", async () => {
 test("what is missing is named, with exit code 4; --format json is the report", async () => {
   const { code, stdout } = await run(...WINDOW, "--dry-run");
   expect(code).toBe(4);
-  expect(stdout).toContain("1 missing (1 rows)");
+  expect(stdout).toContain("1 missing (1 row)");
   expect(stdout).toContain(lost);
   const json = await run(...WINDOW, "--dry-run", "--format", "json");
   expect(JSON.parse(json.stdout)).toMatchObject({

@@ -85,6 +85,7 @@ export async function reconcileHours(
         now,
         signal,
         ...(entry?.kind === "state" ? { resume: entry.state } : {}),
+        ...(entry?.kind === "report" ? { sentBefore: new Set(entry.report.missingRows.keys) } : {}),
         onProgress: (reached) => {
           state = reached;
         },

@@ -178,7 +178,7 @@ test("an object without a row is named and sent to ingest again; with dryRun onl
 
   const report = await check();
   expect(report).toMatchObject({ missingRows: { count: 1 }, requeued: 1, gaps: [] });
-  expect(report && verdict(report)).toBe("1 missing (1 rows)");
+  expect(report && verdict(report)).toBe("1 missing (1 row)");
   expect(await requeued()).toEqual([keyOf(lost)]);
   await putRow(lost);
   expect(await check()).toMatchObject({ complete: true });
@@ -252,7 +252,7 @@ test("a writer that fell silent without closing is reported; one that still spea
   await say("alive-1", HOUR.to + 30 * MINUTE, 1, "open");
   const report = await check();
   expect(report).toMatchObject({ missing: 0, complete: false, silent: [{ writer: "dead-1", sequence: 1 }] });
-  expect(report && verdict(report)).toBe("1 writers fell silent without closing");
+  expect(report && verdict(report)).toBe("1 writer fell silent without closing");
   await say("dead-1", HOUR.to + 10 * MINUTE, 1, "closed");
   expect(await check()).toMatchObject({ complete: true });
 });
@@ -292,11 +292,21 @@ test("the hourly run checks each settled hour once it is due, keeps what it foun
   });
   expect(first.slice(0, -1).every(({ report }) => report?.complete)).toBe(true);
 
+  // What cannot become a row is sent to ingest once, not every hour.
+  const poison = record("a-1", 31, FROM + 59 * MINUTE);
+  await putObject(poison);
+  const again = await run(HOUR.to + 22 * MINUTE);
+  expect(again).toMatchObject([{ report: { requeued: 1, missingRows: { keys: [keyOf(poison)] } } }]);
+  expect(await run(HOUR.to + 23 * MINUTE)).toMatchObject([
+    { report: { requeued: 0, missingRows: { count: 1 } } },
+  ]);
+  await putRow(poison);
+
   await putObject(lost);
   const second = await run(HOUR.to + 25 * MINUTE);
   expect(second).toMatchObject([{ hour: "2026-11-20T10:00:00.000Z", report: { complete: true } }]);
   expect(await run(HOUR.to + 26 * MINUTE)).toEqual([]);
-  expect(await book.latest(FROM)).toMatchObject({ kind: "report", report: { complete: true, objects: 30 } });
+  expect(await book.latest(FROM)).toMatchObject({ kind: "report", report: { complete: true, objects: 31 } });
 });
 
 test("a sequence set keeps ranges and names what is missing", () => {

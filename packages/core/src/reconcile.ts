@@ -93,6 +93,8 @@ export interface Report {
 export interface Options {
   /** Find only; send nothing to ingest. */
   dryRun?: boolean;
+  /** Keys that an earlier run sent to ingest: one that cannot become a row shall not be a new dead letter at every run. */
+  sentBefore?: ReadonlySet<string>;
   resume?: State;
   /** Called after each slice with the state to go on from. */
   onProgress?: (state: State) => void | Promise<void>;
@@ -218,9 +220,10 @@ async function missingRows(
   state.missingRows.keys.push(...keys.slice(0, MAX_LISTED - state.missingRows.keys.length));
   // The object is there: its number is not a gap.
   for (const key of keys) note((await source.chainOf(key)) ?? {});
-  if (options.dryRun) return;
-  await source.requeue(keys);
-  state.requeued += keys.length;
+  const fresh = keys.filter((key) => !options.sentBefore?.has(key));
+  if (options.dryRun || fresh.length === 0) return;
+  await source.requeue(fresh);
+  state.requeued += fresh.length;
 }
 
 interface Said {
@@ -293,15 +296,19 @@ function report(state: State, writers: Map<string, Writer>, said: Map<string, Sa
 /** `complete`, or what is missing, in one line. */
 export function verdict(report: Report): string {
   if (report.complete) return "complete";
+  const counted = (count: number, one: string, many: string) =>
+    count === 0 ? null : `${count} ${count === 1 ? one : many}`;
+  const inGaps = report.missing - report.missingRows.count - report.missingObjects.count;
   const parts = [
-    report.missingRows.count > 0 ? `${report.missingRows.count} rows` : null,
-    report.missingObjects.count > 0 ? `${report.missingObjects.count} objects` : null,
-    report.gaps.length > 0
-      ? `${report.missing - report.missingRows.count - report.missingObjects.count} numbers in writers' sequences`
-      : null,
+    counted(report.missingRows.count, "row", "rows"),
+    counted(report.missingObjects.count, "object", "objects"),
+    counted(inGaps, "number in a writer's sequence", "numbers in writers' sequences"),
   ].filter((part) => part !== null);
-  const silent =
-    report.silent.length > 0 ? `${report.silent.length} writers fell silent without closing` : null;
+  const silent = counted(
+    report.silent.length,
+    "writer fell silent without closing",
+    "writers fell silent without closing",
+  );
   return [report.missing > 0 ? `${report.missing} missing (${parts.join(", ")})` : null, silent]
     .filter((part) => part !== null)
     .join("; ");

@@ -129,6 +129,6 @@ console.log(`
 Look at them:
   npm run central-llm -- query --project support-assistant
   npm run central-llm -- query --status 5xx
-  npm run central-llm -- query --slowest
+  npm run central-llm -- query --slowest --project knowledge-search
   npm run central-llm -- status${broken ? "\n  npm run central-llm -- dlq" : ""}`);
 if (outcomes.has("no answer")) process.exit(1);
