@@ -70,7 +70,7 @@ export class GatheredBytes {
   #append(piece: Buffer, expected: number): void {
     const room = this.#block.length - this.#used;
     if (piece.length > room && piece.length >= WORTH_KEEPING) return this.#takeWhole(piece);
-    const fits = room < piece.length ? room : piece.length;
+    const fits = Math.min(room, piece.length);
     if (fits > 0) {
       piece.copy(this.#block, this.#used, 0, fits);
       this.#used += fits;

@@ -149,7 +149,7 @@ describe("a stream", () => {
   });
 
   test("nested 100,000 levels does not stop the audit", async () => {
-    const deep = '{"a":'.repeat(DEPTH) + "1" + "}".repeat(DEPTH);
+    const deep = `${'{"a":'.repeat(DEPTH)}1${"}".repeat(DEPTH)}`;
     const { record } = await stream([delta(`{"content":"x","deep":${deep}}`), delta(`{"deep":${deep}}`)]);
     expect(record.response.encoding).toBe("text");
     expect(await send("{}")).toMatchObject({ answer: { status: 200 } });

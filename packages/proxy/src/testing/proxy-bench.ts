@@ -147,11 +147,11 @@ export class ProxyBench {
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 10_000,
+  { timeoutMs = 10_000, everyMs = 10 } = {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`Not in ${timeoutMs} ms: ${what}`);
-    await new Promise((resume) => setTimeout(resume, 5));
+    await new Promise((resume) => setTimeout(resume, everyMs));
   }
 }
