@@ -58,7 +58,7 @@ const CASES: [string, (call: UpstreamCall) => void, string?][] = [
   // undici hangs the bytes that it cannot parse on its error.
   [
     "an answer that is not HTTP",
-    (call) => call.send("HTTP/1.1 200 OK\r\nplanted-answer-header-14 \0: x\r\n\r\n"),
+    (call) => call.send("HTTP/1.1 200 OK\r\nbad \0: planted-answer-header-14\r\n\r\n"),
   ],
   ["a head without end", (call) => call.send(`${OK}${`x-a: ${"a".repeat(1000)}\r\n`.repeat(100)}`)],
   [

@@ -218,4 +218,28 @@ describe("a client's own slowness", () => {
     head.destroy();
     body.destroy();
   });
+
+  test("at the very end of an answer: not called completed before the connection has taken all of it", async () => {
+    // Answers too small to make the upstream wait, until the kernel's buffers are full; the client reads none of them.
+    bench.upstream.script = (call) => call.answer(200, {}, Buffer.alloc(15_000, "e"));
+    const client = await bench.connect();
+    client.socket.pause();
+    let sent = 0;
+    do client.send(request({ headers: `x-request-id: end-${sent}\r\n`, body: "{}" }));
+    while (await came(sent++));
+    expect(sent).toBeGreaterThan(10);
+    const stuck = await bench.record(`end-${sent - 2}`);
+    expect(stuck).toMatchObject({
+      statusCode: 200,
+      outcome: "client_aborted",
+      response: { complete: false },
+    });
+    client.destroy();
+  });
 });
+
+/** Whether the upstream was asked so often, in a while. */
+function came(index: number): Promise<boolean> {
+  const late = new Promise<false>((done) => setTimeout(() => done(false), 1000));
+  return Promise.race([bench.upstream.call(index).then(() => true), late]);
+}

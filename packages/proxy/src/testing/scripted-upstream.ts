@@ -83,7 +83,7 @@ export const ANSWER = {
 
 export class ScriptedUpstream {
   readonly #events = new EventEmitter();
-  readonly #server = createServer((socket) => this.#serve(socket));
+  readonly #server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
   readonly #sockets = new Set<Socket>();
   readonly calls: UpstreamCall[] = [];
   /** What no proper client sends. */
