@@ -178,6 +178,14 @@ test("records lost with their disk are seen: the writer's last statement numbers
   expect(said.filter(({ state }) => state === "closed")).toEqual([]);
 });
 
+test("mode async waits for nothing, and audits all the same", async () => {
+  const { url } = await start({ AUDIT_MODE: "async" });
+  for (const id of ["a", "b", "c"]) expect(await ask(url, id)).toBe(200);
+  const records = await trail.waitFor(3);
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual(["a", "b", "c"]);
+  expect(chainProblems(records)).toEqual([]);
+});
+
 test("a dead writer whose spool is recovered is closed by the next life, at its last number", async () => {
   const { url } = await start();
   const [writer] = await readdir(spool);

@@ -97,6 +97,19 @@ describe("the operators' paths", () => {
   });
 });
 
+test("names of models cannot make time series without end", async () => {
+  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+  let count = 0;
+  bench.upstream.script = (call) => call.json200({ model: `made-up-${count++}`, choices: [], usage });
+  const before = await bench.metric("llm_tokens_total", "prompt");
+  for (let index = 0; index < 70; index++) await (await bench.post({})).text();
+  await eventually(async () => (await bench.metric("llm_tokens_total", "prompt")) === before + 70, "counted");
+  const text = await (await fetch(`${bench.url}/metrics`)).text();
+  const names = new Set([...text.matchAll(/llm_tokens_total{.*model="([^"]+)"/g)].map((match) => match[1]));
+  expect(names.size).toBeLessThanOrEqual(65);
+  expect(names).toContain("other");
+});
+
 describe("UPSTREAM_URL", () => {
   test.each([
     ["", "/v1/models?a=b"],

@@ -7,6 +7,7 @@ import type { Watermark } from "./spool-layout.ts";
 import type { FromUploader, Progress, ToUploader, UploaderData } from "./uploader.ts";
 
 const RESTART_MS = 1_000;
+const MAX_MODELS = 64;
 
 interface Parts {
   writer: string;
@@ -21,6 +22,7 @@ export class UploaderThread {
   readonly #parts: Parts;
   #worker!: Worker;
   #closing = false;
+  readonly #models = new Set<string>();
   #oldest: number | null = null;
   onProgress: (progress: Progress) => void = () => {};
   onNameTaken: (id: string) => void = () => {};
@@ -80,6 +82,14 @@ export class UploaderThread {
     this.#worker.postMessage(message);
   }
 
+  /** Names come from clients and upstreams: beyond a number of them they share one label, or time series grow without end. */
+  #modelLabel(name: string): string {
+    if (this.#models.has(name)) return name;
+    if (this.#models.size >= MAX_MODELS) return "other";
+    this.#models.add(name);
+    return name;
+  }
+
   #receive(message: FromUploader): void {
     const { log, metrics } = this.#parts;
     switch (message.kind) {
@@ -94,7 +104,8 @@ export class UploaderThread {
           metrics.uploadFailures.inc({ reason }, count);
         for (const [outcome, count] of Object.entries(message.recovered))
           metrics.recovered.inc({ outcome }, count);
-        for (const [model, { prompt, completion }] of Object.entries(message.tokens)) {
+        for (const [name, { prompt, completion }] of Object.entries(message.tokens)) {
+          const model = this.#modelLabel(name);
           metrics.tokens.inc({ model, direction: "prompt" }, prompt);
           metrics.tokens.inc({ model, direction: "completion" }, completion);
         }
