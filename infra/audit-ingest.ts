@@ -58,7 +58,9 @@ if (ingest.written) {
       },
       [
         { actions: ["s3:GetObject"], resources: [$interpolate`${bucket.arn}/${AUDIT_PREFIX}/*`] },
-        { actions: ["dynamodb:PutItem", "dynamodb:UpdateItem"], resources: [table.arn] },
+        // Without it S3 says "forbidden" of an object that is not there, and the dead letter would give a wrong reason.
+        { actions: ["s3:ListBucket"], resources: [bucket.arn] },
+        { actions: ["dynamodb:BatchWriteItem"], resources: [table.arn] },
         { actions: ["sqs:SendMessage"], resources: [deadLetterQueue.arn] },
         { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
       ],

@@ -70,12 +70,12 @@ const link = new aws.apigateway.VpcLink("CentralApiLink", {
 /** API Gateway's own refusals, in the shape that OpenAI's clients read. */
 const errorAnswers = (
   [
-    ["BAD_REQUEST_PARAMETERS", "400", "invalid_request_error", "missing_headers"],
+    ["BAD_REQUEST_PARAMETERS", "400", "invalid_request_error", "missing_required_header"],
     ["INVALID_API_KEY", "403", "invalid_request_error", "invalid_api_key"],
     ["THROTTLED", "429", "rate_limit_error", "rate_limit_exceeded"],
     ["QUOTA_EXCEEDED", "429", "insufficient_quota", "quota_exceeded"],
     ["INTEGRATION_TIMEOUT", "504", "server_error", "timeout"],
-    ["INTEGRATION_FAILURE", "503", "server_error", "model_unavailable"],
+    ["INTEGRATION_FAILURE", "504", "server_error", "model_unavailable"],
   ] as const
 ).map(
   ([responseType, statusCode, type, code]) =>

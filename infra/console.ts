@@ -49,7 +49,7 @@ if (handler.written) {
       },
       [
         {
-          actions: ["dynamodb:Query", "dynamodb:GetItem"],
+          actions: ["dynamodb:Query", "dynamodb:BatchGetItem"],
           resources: [table.arn, $interpolate`${table.arn}/index/*`],
         },
         {

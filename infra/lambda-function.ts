@@ -21,9 +21,6 @@ export function lambdaFunction(
     memory: `${declared.memoryMb} MB`,
     environment: {
       ...environment,
-      // Powertools for AWS Lambda: the metrics' namespace and the name in each log line.
-      POWERTOOLS_METRICS_NAMESPACE: "CentralLLM",
-      POWERTOOLS_SERVICE_NAME: declared.name,
       POWERTOOLS_LOG_LEVEL: settings.production ? "INFO" : "DEBUG",
     },
     permissions: [

@@ -2,6 +2,8 @@
  * Every Lambda function of the platform, in one list, so that the plan, the bundle test and the least-privilege table
  * speak of the same ones. `written: false` keeps a function out of the plan until its handler is in the repository.
  */
+import { INGEST, INGEST_FUNCTION } from "@central-llm/core/platform";
+
 export interface LambdaFunction {
   /** In AWS; seeds' name where they give one. */
   name: string;
@@ -13,16 +15,16 @@ export interface LambdaFunction {
 
 export const LAMBDA_FUNCTIONS = {
   ingest: {
-    name: "llm-audit-ingest",
+    name: INGEST_FUNCTION,
     handler: "packages/functions/src/ingest.handler",
-    written: false,
-    timeoutSeconds: 60,
+    written: true,
+    timeoutSeconds: INGEST.timeoutSeconds,
     memoryMb: 512,
   },
   reconcile: {
     name: "llm-audit-reconcile",
     handler: "packages/functions/src/reconcile.handler",
-    written: false,
+    written: true,
     timeoutSeconds: 900,
     memoryMb: 1024,
   },

@@ -1,8 +1,9 @@
 /** The hourly work on the audit trail: reconcile (S3 against the table and the writers' sequences) and digest. */
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
+import { LEDGER_PREFIX } from "@central-llm/core/reconcile-ledger";
 import { STATEMENT_PREFIX } from "@central-llm/core/writer-statement";
 import { alarm } from "./alarm.ts";
-import { deadLetterQueue, queue } from "./audit-ingest.ts";
+import { queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
 import { table } from "./audit-table.ts";
 import { key } from "./encryption.ts";
@@ -10,25 +11,19 @@ import { lambdaFunction } from "./lambda-function.ts";
 import { LAMBDA_FUNCTIONS } from "./lambda-functions.ts";
 import { named } from "./stage.ts";
 
-const objects = [AUDIT_PREFIX, STATEMENT_PREFIX].map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`);
+const under = (...prefixes: string[]) => prefixes.map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`);
 const environment = {
   TABLE_NAME: table.name,
   AUDIT_BUCKET: bucket.name,
   AUDIT_PREFIX,
   INGEST_QUEUE_URL: queue.url,
-  AUDIT_DLQ_URL: deadLetterQueue.url,
 };
 const readTrail = [
-  { actions: ["s3:GetObject"], resources: objects },
+  { actions: ["s3:GetObject"], resources: under(AUDIT_PREFIX, STATEMENT_PREFIX) },
+  // Lists days, and lets S3 say "not there" instead of "forbidden".
+  { actions: ["s3:ListBucket"], resources: [bucket.arn] },
   {
-    actions: ["s3:ListBucket"],
-    resources: [bucket.arn],
-    conditions: [
-      { test: "StringLike", variable: "s3:prefix", values: [`${AUDIT_PREFIX}/*`, `${STATEMENT_PREFIX}/*`] },
-    ],
-  },
-  {
-    actions: ["dynamodb:Query", "dynamodb:GetItem"],
+    actions: ["dynamodb:Query", "dynamodb:BatchGetItem"],
     resources: [table.arn, $interpolate`${table.arn}/index/*`],
   },
   { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
@@ -42,6 +37,7 @@ if (reconcile.written) {
     timezone: "UTC",
     function: lambdaFunction(reconcile, environment, [
       ...readTrail,
+      { actions: ["s3:GetObject", "s3:PutObject"], resources: under(LEDGER_PREFIX) },
       { actions: ["sqs:SendMessage"], resources: [queue.arn] },
     ]),
   });
@@ -59,7 +55,7 @@ if (digest.written) {
     timezone: "UTC",
     function: lambdaFunction(digest, { ...environment, SIGNING_KEY_ID: signingKey.arn }, [
       ...readTrail,
-      { actions: ["s3:PutObject"], resources: [$interpolate`${bucket.arn}/digests/*`] },
+      { actions: ["s3:GetObject", "s3:PutObject"], resources: under("digests") },
       { actions: ["kms:Sign", "kms:GetPublicKey"], resources: [signingKey.arn] },
     ]),
   });
@@ -83,17 +79,30 @@ for (const [label, { name }] of [
     periods: 1,
   });
 }
-alarm("AuditObjectsMissing", {
-  name: "llm-audit-objects-missing",
-  description: "A writer's sequence has a gap, or an object has no row: `central-llm reconcile` says which.",
-  metric: {
-    // Written by the reconcile function.
-    namespace: "CentralLLM",
-    metricName: "MissingAuditObjects",
-    dimensions: { service: reconcile.name },
-    statistic: "Maximum",
-    period: 3600,
-  },
-  threshold: { above: 0 },
-  periods: 1,
-});
+// What reconcile found, as its metrics say it.
+for (const [label, metricName, description] of [
+  [
+    "AuditObjectsMissing",
+    "AuditMissing",
+    "A writer's sequence has a gap: `central-llm reconcile` says which.",
+  ],
+  [
+    "AuditWritersSilent",
+    "AuditSilentWriters",
+    "A writer fell silent without an end: its task was killed, or is cut off.",
+  ],
+] as const) {
+  alarm(label, {
+    name: `llm-${label.replace(/(?!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase()}`,
+    description,
+    metric: {
+      namespace: "CentralLLM",
+      metricName,
+      dimensions: { service: reconcile.name },
+      statistic: "Maximum",
+      period: 3600,
+    },
+    threshold: { above: 0 },
+    periods: 1,
+  });
+}

@@ -3,6 +3,8 @@
  * seeds' two regions as two stages of the one app: deploy either prod, or those two. Digests of zeros and example.com
  * are placeholders that a deployment refuses: docs/deploy.md says how to fill them in.
  */
+import { CENTRAL_PLAN, CLIENT_PLAN } from "@central-llm/core/usage-plan";
+
 const placeholderDigest = `sha256:${"0".repeat(64)}`;
 const image = (repository: string, tag: string) => ({ repository, tag, digest: placeholderDigest });
 
@@ -50,22 +52,10 @@ const central = {
   },
   vllmBase: image("vllm/vllm-openai", "v0.11.0"),
   desiredTasks: 1,
+  // Seed 002 §7 and seed 003 give two sets of limits for what both call the usage plan; a key belongs to one plan.
   usagePlans: [
-    // Seed 002 §7 and seed 003 give two sets of limits for what both call the usage plan.
-    {
-      name: "central-llm-usage-plan",
-      keyName: "central-llm-generic-key",
-      rate: 100,
-      burst: 50,
-      quota: { limit: 100_000, period: "month" },
-    },
-    {
-      name: "central-llm-client-plan",
-      keyName: "central-llm-client",
-      rate: 5,
-      burst: 10,
-      quota: { limit: 5000, period: "day" },
-    },
+    { ...CENTRAL_PLAN, keyName: "central-llm-generic-key" },
+    { ...CLIENT_PLAN, keyName: "central-llm-client" },
   ],
   officeHours: null,
   collector: image("public.ecr.aws/aws-observability/aws-otel-collector", "v0.43.3"),
