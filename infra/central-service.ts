@@ -71,9 +71,9 @@ export const model = new CentralModel("CentralModel", {
       environment: {
         PROFILE: "central",
         UPSTREAM_URL: `http://127.0.0.1:${PORTS.demoModel}`,
-        // One less than API Gateway's 15 minutes, so that a late answer is an error of ours, in the audit.
-        FIRST_BYTE_TIMEOUT_MS: "870000",
-        IDLE_TIMEOUT_MS: "300000",
+        // Just below the 5 minutes of silence after which API Gateway cuts a stream: a late answer is then an error of
+        // ours, in OpenAI's shape and in the audit.
+        FIRST_BYTE_TIMEOUT_MS: "290000",
       },
       // A target is healthy only when its model has been loaded.
       dependsOn: [{ containerName: "vllm-server", condition: "HEALTHY" }],

@@ -88,7 +88,7 @@ export const proxyRepository = imageBuild({
   label: "Proxy",
   repository: "central-llm-proxy",
   project: "central-llm-proxy-build",
-  buildspec: "packages/proxy/buildspec.yml",
+  buildspec: "docker/proxy/buildspec.yml",
   environment: { NODE_IMAGE: reference(settings.nodeImage) },
   computeType: "BUILD_GENERAL1_SMALL",
 });

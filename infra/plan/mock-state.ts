@@ -101,7 +101,15 @@ export function stateOf({ type, name, inputs: i }: Created, region: string): Inp
       repositoryUrl: `${ACCOUNT}.dkr.ecr.${region}.amazonaws.com/${label}`,
     }),
     "aws:ecs/cluster:Cluster": () => ({ ...base, arn: arn("ecs", `cluster/${label}`) }),
-    "aws:ecs/service:Service": () => ({ ...base, id: arn("ecs", `service/${label}`) }),
+    "aws:ecs/service:Service": () => ({
+      ...base,
+      id: arn("ecs", `service/${String(i.cluster).split("/").at(-1)}/${label}`),
+    }),
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": () => ({
+      ...base,
+      arn: arn("firehose", `deliverystream/${label}`),
+    }),
+    "aws:sfn/stateMachine:StateMachine": () => ({ ...base, arn: arn("states", `stateMachine:${label}`) }),
     "aws:ecs/taskDefinition:TaskDefinition": () => ({
       ...base,
       arn: arn("ecs", `task-definition/${i.family}:1`),

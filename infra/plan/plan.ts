@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { withLock } from "./lock.ts";
 import { prepare, ROOT } from "./prepare.ts";
 import type { Plan } from "./resource.ts";
 
@@ -45,10 +46,13 @@ async function evaluate(stage: string, root: string): Promise<Plan> {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${stage}-${sourcesHash(root)}.json`);
   if (!existsSync(file)) {
-    // Written beside and renamed: another process may look for it at any moment.
-    const unfinished = `${file}.${process.pid}`;
-    await runChild(stage, root, unfinished);
-    renameSync(unfinished, file);
+    await withLock(`${file}.lock`, async () => {
+      if (existsSync(file)) return;
+      // Written beside and renamed: another process may look for it at any moment.
+      const unfinished = `${file}.${process.pid}`;
+      await runChild(stage, root, unfinished);
+      renameSync(unfinished, file);
+    });
   }
   return JSON.parse(readFileSync(file, "utf8")) as Plan;
 }

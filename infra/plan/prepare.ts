@@ -4,16 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { withLock } from "./lock.ts";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 const STAMP = ".sst/prepared";
-/** Several test processes may want the platform at once; a directory is the one thing that only one can make. */
-const LOCK = ".sst/preparing";
-const LOCK_EXPIRES_MS = 5 * 60_000;
-
 /** A hash of what the platform is made from: SST's version, the lock file and the providers' versions. */
 function wanted(root: string): string {
   const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -30,32 +26,11 @@ const isPrepared = (root: string) =>
 
 /** @param say gets progress lines. @throws with the command's last output when it fails */
 export async function prepare(root = ROOT, say: (line: string) => void = console.error): Promise<void> {
-  const lock = join(root, LOCK);
+  if (isPrepared(root)) return;
   mkdirSync(join(root, ".sst"), { recursive: true });
-  while (!isPrepared(root)) {
-    if (!acquire(lock)) {
-      await sleep(200);
-      continue;
-    }
-    try {
-      if (!isPrepared(root)) await install(root, say);
-    } finally {
-      rmSync(lock, { recursive: true, force: true });
-    }
-  }
-}
-
-function acquire(lock: string): boolean {
-  try {
-    mkdirSync(lock);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    // Its owner was killed. `force` also covers the owner removing it in between.
-    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > LOCK_EXPIRES_MS) rmSync(lock, { recursive: true, force: true });
-    return false;
-  }
+  await withLock(join(root, ".sst/preparing"), async () => {
+    if (!isPrepared(root)) await install(root, say);
+  });
 }
 
 async function install(root: string, say: (line: string) => void): Promise<void> {

@@ -59,9 +59,10 @@ export function only(plan: Plan, type: string, name?: string): Resource {
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
 
-/** The statements of a policy document, with one-element values as lists. */
-export function statementsOf(document: string): Statement[] {
-  const { Statement } = JSON.parse(document) as { Statement: Statement[] };
+/** The statements of a policy document, with one-element values as lists. Pulumi also takes documents as objects. */
+export function statementsOf(document: string | { Statement: Statement[] }): Statement[] {
+  const { Statement } =
+    typeof document === "string" ? (JSON.parse(document) as { Statement: Statement[] }) : document;
   return Statement.map((statement) => ({
     ...statement,
     Action: list(statement.Action),
