@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepare, ROOT } from "./prepare.ts";
 
-/** What a plan is made from. */
+/** What a plan is made from … */
 const SOURCES = ["sst.config.ts", "infra", "packages", "package.json"];
+/** … and what its tests read beside. */
+const TEST_SOURCES = ["docs", "docker", "tsconfig.json", "vitest.config.ts"];
 
 /**
- * Calls `use` with a folder that holds the sources of a git ref, or of the working tree for null, and removes it.
+ * Calls `use` with a folder that holds the sources of a git ref, or (null) of the working tree with its tests, and
+ * removes it.
  * The platform is shared by links; the workspace's own packages are the copy's, not the working tree's.
  */
 export async function withCheckout<T>(ref: string | null, use: (root: string) => Promise<T>): Promise<T> {
@@ -17,7 +20,7 @@ export async function withCheckout<T>(ref: string | null, use: (root: string) =>
   const root = mkdtempSync(join(tmpdir(), "central-llm-plan-"));
   try {
     if (ref === null) {
-      for (const source of SOURCES) {
+      for (const source of [...SOURCES, ...TEST_SOURCES]) {
         const skip = (path: string) => !path.includes("node_modules");
         cpSync(join(ROOT, source), join(root, source), { recursive: true, filter: skip });
       }
