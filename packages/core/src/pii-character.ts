@@ -18,7 +18,8 @@ for (let unit = 0; unit < 128; unit++) {
     (character === "-" ? DASH : 0);
 }
 
-const is = (unit: number, mask: number): boolean => unit >= 0 && unit < 128 && (CLASS[unit]! & mask) !== 0;
+const is = (unit: number, mask: number): boolean =>
+  unit >= 0 && unit < 128 && ((CLASS[unit] as number) & mask) !== 0;
 
 export const isDigit = (unit: number): boolean => unit >= 48 && unit <= 57;
 export const isLetter = (unit: number): boolean => is(unit, UPPER | LOWER);

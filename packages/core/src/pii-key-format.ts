@@ -70,6 +70,14 @@ export function looksRandom(body: string): boolean {
 const PREFIXES = [...KEY_FORMATS.keys(), "eyJ"];
 export const PREFIX_MOST = Math.max(...PREFIXES.map((prefix) => prefix.length));
 
+const LAST_LETTERS = new Uint8Array(128);
+for (const prefix of PREFIXES) LAST_LETTERS[prefix.charCodeAt(prefix.length - 2)] = 1;
+
+/** Whether a prefix has this character right before its `-` or `_`. */
+export function endsPrefix(unit: number): boolean {
+  return LAST_LETTERS[unit] === 1;
+}
+
 /** Whether more characters could make this the prefix of a key. */
 export function beginsPrefix(token: string): boolean {
   return PREFIXES.some((prefix) => prefix.startsWith(token));

@@ -32,10 +32,18 @@ function isSsn(digits: string): boolean {
 
 const NINO_WORDS = /(?:\bnino|\bni\b|national.?insurance)[^\d]{0,24}$/;
 
-/** Prefix letters: HMRC manual NIM39110; QQ is HMRC's own sample prefix. Lower case only after a word that announces it. */
+/** Whether two letters can begin a number here. Prefix letters: HMRC manual NIM39110; QQ is HMRC's own sample prefix. Lower case only after a word that announces it. */
+export function mayBeginNino(text: PiiText, at: number): boolean {
+  if (isWord(text.at(at - 1)) || !isLetter(text.at(at)) || !isLetter(text.at(at + 1))) return false;
+  const pair = text.text.slice(at, at + 2);
+  const upper = pair.toUpperCase();
+  if (!/^(?!BG|GB|KN|NK|NT|TN|ZZ)(?:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]|QQ)/.test(upper)) return false;
+  return pair === upper || NINO_WORDS.test(text.before(at));
+}
+
 export function ninoAt(text: PiiText, at: number): number {
   text.start = at;
-  if (isWord(text.at(at - 1)) || !isLetter(text.at(at)) || !isLetter(text.at(at + 1))) return -1;
+  if (!mayBeginNino(text, at)) return -1;
   let index = at + 2;
   for (let pair = 0; pair < 3; pair++) {
     if (isSeparator(text.at(index))) index++;
@@ -43,12 +51,9 @@ export function ninoAt(text: PiiText, at: number): number {
     index += 2;
   }
   if (isSeparator(text.at(index))) index++;
-  if (!isLetter(text.at(index)) || isAlphanumeric(text.at(index + 1))) return -1;
-  const value = text.text.slice(at, index + 1);
-  const plain = value.toUpperCase();
-  if (plain !== value && !NINO_WORDS.test(text.before(at))) return -1;
-  if (!/^(?!BG|GB|KN|NK|NT|TN|ZZ)(?:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]|QQ).*[A-D]$/.test(plain)) return -1;
-  return index + 1;
+  const suffix = text.at(index);
+  const isSuffix = (suffix >= 65 && suffix <= 68) || (suffix >= 97 && suffix <= 100 && !isUpper(text.at(at)));
+  return isSuffix && !isAlphanumeric(text.at(index + 1)) ? index + 1 : -1;
 }
 
 const isSeparator = (unit: number): boolean => unit === 32 || unit === 45;
@@ -79,17 +84,17 @@ export function passportAt(text: PiiText, at: number): number {
 
 /** The second line of a passport's machine-readable zone (ICAO 9303-4, TD3) by three of its check digits. */
 function isMachineReadable(line: string): boolean {
-  return [
-    [0, 9],
-    [13, 19],
-    [21, 27],
-  ].every(([from, to]) => {
-    let sum = 0;
-    for (let at = from!; at < to!; at++) {
-      const unit = line.charCodeAt(at);
-      const value = unit === 60 ? 0 : unit < 58 ? digitOf(unit) : unit - 55;
-      sum += value * [7, 3, 1][(at - from!) % 3]!;
-    }
-    return sum % 10 === line.charCodeAt(to!) - 48;
-  });
+  return (
+    hasCheckDigit(line.slice(0, 10)) && hasCheckDigit(line.slice(13, 20)) && hasCheckDigit(line.slice(21, 28))
+  );
+}
+
+function hasCheckDigit(field: string): boolean {
+  let sum = 0;
+  for (let at = 0; at < field.length - 1; at++) {
+    const unit = field.charCodeAt(at);
+    const value = unit === 60 ? 0 : unit < 58 ? digitOf(unit) : unit - 55;
+    sum += value * (at % 3 === 0 ? 7 : at % 3 === 1 ? 3 : 1);
+  }
+  return sum % 10 === digitOf(field.charCodeAt(field.length - 1));
 }

@@ -47,21 +47,38 @@ export function phoneAt(text: PiiText, at: number): number {
   if (first === 43 ? isAlphanumeric(text.at(at - 1)) || text.at(at - 1) === 43 : !mayBegin(text, at))
     return -1;
   if (first !== 43 && text.at(at - 1) === 47 && isDigit(text.at(at - 2))) return -1; // the middle of a date
+  if (!hasDigits(text, at, LEAST_DIGITS)) return -1;
+  const announced = ANNOUNCED.test(text.before(at));
+  // What stands out by itself begins with 0, +, a bracket, or a group of one or three digits.
+  const groupOfThree = isDigit(text.at(at + 2)) && !isDigit(text.at(at + 3));
+  if (first > 48 && !announced && !groupOfThree && isDigit(text.at(at + 1))) return -1;
   const groups: string[] = [];
   const ends: number[] = [];
   const separators: string[] = [];
   readGroups(text, first === 43 ? at + 1 : at, groups, separators, ends);
   // The longest run of groups that makes a number: "415-555-0132 2024" ends after the third.
   for (let count = groups.length; count > 0; count--) {
-    const end = ends[count - 1]!;
+    const end = ends[count - 1] as number;
     if (!endsHere(text, end)) continue;
-    if (isPhone(text, at, groups.slice(0, count), separators.slice(0, count))) return end;
+    if (isPhone(text, at, announced, groups.slice(0, count), separators.slice(0, count))) return end;
   }
   return -1;
 }
 
+const LEAST_DIGITS = 7;
 const MOST_DIGITS = 17;
 const MOST_GROUPS = 7;
+
+/** A glance without garbage: nearly everything that is not a number fails here. */
+function hasDigits(text: PiiText, at: number, least: number): boolean {
+  let count = 0;
+  for (let index = at; index - at < 3 * least && count < least; index++) {
+    const unit = text.at(index);
+    if (isDigit(unit)) count++;
+    else if (!isSeparator(unit) && unit !== 43) return false;
+  }
+  return count >= least;
+}
 
 /** Reads groups of digits with what stands before each: at most one separator and brackets. */
 function readGroups(
@@ -102,11 +119,16 @@ function endsHere(text: PiiText, end: number): boolean {
   );
 }
 
-function isPhone(text: PiiText, at: number, groups: string[], separators: string[]): boolean {
+function isPhone(
+  text: PiiText,
+  at: number,
+  announced: boolean,
+  groups: string[],
+  separators: string[],
+): boolean {
   const digits = groups.join("");
-  if (digits.length < 7 || digits.length > MOST_DIGITS) return false;
+  if (digits.length < LEAST_DIGITS || digits.length > MOST_DIGITS) return false;
   if (text.at(at) === 43) return isInternational(digits, groups, separators);
-  const announced = ANNOUNCED.test(text.before(at));
   if (digits.startsWith("00")) {
     const rest = digits.slice(2);
     return (groups.length > 2 || announced) && isInternational(rest, groups, separators);
@@ -121,7 +143,7 @@ function isInternational(digits: string, groups: string[], separators: string[])
   // +51.507351 is a latitude.
   if (groups.length === 2 && separators[1] === ".") return false;
   const code = /^[17]/.test(digits)
-    ? digits[0]!
+    ? digits.charAt(0)
     : (TWO_DIGIT_CODES.exec(digits)?.[0] ?? THREE_DIGIT_CODES.exec(digits)?.[0]);
   if (code === undefined) return false;
   const [least, most] = LENGTHS[code] ?? [8, 15];
@@ -148,7 +170,7 @@ function isGrouped(digits: string, groups: string[], separators: string[], annou
   if (/^[78]/.test(digits) && lengths === "1 3 3 2 2") return true; // Russia's trunk prefix
   if (bracketed && /^2 [45] 4$/.test(lengths)) return true; // Brazil
   if (/^0[1-9]/.test(digits) && digits.length >= 9 && digits.length <= 12) {
-    return groups.every((group) => group.length > 1) && groups[0]!.length <= 5;
+    return groups.every((group) => group.length > 1) && (groups[0]?.length ?? 0) <= 5;
   }
   return announced && digits.length <= 12 && groups.every((group) => group.length > 1);
 }

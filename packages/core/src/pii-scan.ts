@@ -9,8 +9,8 @@ import { emailAt, localPartStart } from "./pii-email.ts";
 import type { Entity, Match } from "./pii-entity.ts";
 import { ibanAt } from "./pii-iban.ts";
 import { ipv4At, ipv6At } from "./pii-ip.ts";
-import { beginsPrefix, PREFIX_MOST } from "./pii-key-format.ts";
-import { ninoAt, passportAt, ssnAt } from "./pii-national-id.ts";
+import { beginsPrefix, endsPrefix, PREFIX_MOST } from "./pii-key-format.ts";
+import { mayBeginNino, ninoAt, passportAt, ssnAt } from "./pii-national-id.ts";
 import { phoneAt } from "./pii-phone.ts";
 import { awsSecretAt, keyAt, privateKeyAt, webTokenAt } from "./pii-secret.ts";
 import { isFoldable, type PiiText } from "./pii-text.ts";
@@ -19,6 +19,10 @@ const DIGIT = 1;
 const TRIGGERS = new Uint8Array(128);
 for (const trigger of "@+(:=-_.KSIJ") TRIGGERS[trigger.charCodeAt(0)] = 2;
 for (const digit of "0123456789") TRIGGERS[digit.charCodeAt(0)] = DIGIT;
+
+/** Space, `-`, `.`, `/`, `(` and `)`. */
+const joinsDigits = (unit: number): boolean =>
+  unit === 32 || unit === 45 || unit === 46 || unit === 47 || unit === 40 || unit === 41;
 
 /** What a scan of a text that may go on has to leave open. Indexes of the folded text. */
 export interface OpenEnd {
@@ -37,6 +41,8 @@ export class Scan {
   readonly #changes: (entity: Entity) => boolean;
   /** Where the last match ended: nothing reaches back over it. */
   #floor: number;
+  /** The character that detectors are asked about. */
+  #trigger = 0;
 
   /**
    * @param from where to begin; what is before is context
@@ -63,11 +69,12 @@ export class Scan {
         at++;
         continue;
       }
-      const trigger = TRIGGERS[unit]!;
+      const trigger = TRIGGERS[unit] as number;
       if (trigger === 0) {
         at++;
         continue;
       }
+      this.#trigger = at;
       const end = trigger === DIGIT ? this.#atDigit(at) : this.#atSign(at, unit);
       at = end > at ? end : at + 1;
     }
@@ -79,6 +86,7 @@ export class Scan {
     const previous = text.at(at - 1);
     if (isDigit(previous)) return -1;
     if (isWord(previous)) return previous === 95 ? -1 : this.#afterLetters(at);
+    if (this.#isSmallNumber(at)) return -1;
     let end = this.#isPairBefore(at) ? this.#note("UK_NINO", ninoAt(text, at - 3)) : -1;
     if (end < 0) end = this.#note("CREDIT_CARD", cardAt(text, at));
     if (end < 0) end = this.#note("US_SSN", ssnAt(text, at));
@@ -88,12 +96,34 @@ export class Scan {
     return end;
   }
 
+  /** Most numbers in prose have few digits and stand alone or are dates and decimals: no detector need look at those. */
+  #isSmallNumber(at: number): boolean {
+    const text = this.#text;
+    let digits = 1;
+    let dots = 0;
+    let index = at + 1;
+    for (; digits < 6; index++) {
+      const unit = text.at(index);
+      if (isDigit(unit)) digits++;
+      else if (
+        !joinsDigits(unit) ||
+        !(isDigit(text.at(index - 1)) || unit === 40 || text.at(index - 1) === 41)
+      )
+        break;
+      else if (unit === 46) dots++;
+    }
+    const goesOn = isDigit(text.at(index - 1)) && (isWord(text.at(index)) || text.at(index) === 60);
+    const small = digits < 6 && dots < 3 && !goesOn && !text.ranOff;
+    text.ranOff = false;
+    return small;
+  }
+
   /** `AB 12 34 56 C`: two letters and a separator. */
   #isPairBefore(at: number): boolean {
     const text = this.#text;
     const separator = text.at(at - 1);
     if ((separator !== 32 && separator !== 45) || at - 3 < this.#floor) return false;
-    return isLetter(text.at(at - 2)) && isLetter(text.at(at - 3)) && !isWord(text.at(at - 4));
+    return isLetter(text.at(at - 2)) && mayBeginNino(text, at - 3);
   }
 
   #afterLetters(at: number): number {
@@ -110,26 +140,29 @@ export class Scan {
   #atSign(at: number, unit: number): number {
     const text = this.#text;
     const previous = text.at(at - 1);
+    // What follows in prose decides most of them at once; at the end of the text the detectors do.
+    const next = at + 1 < text.length ? text.text.charCodeAt(at + 1) : -1;
     switch (unit) {
       case 64: // @
         return this.#note("EMAIL", emailAt(text, at, this.#floor));
       case 43: // +
       case 40: // (
-        return this.#note("PHONE", phoneAt(text, at));
+        return next < 0 || isDigit(next) ? this.#note("PHONE", phoneAt(text, at)) : -1;
       case 61: // =
         return this.#note("API_KEY", awsSecretAt(text, at));
       case 58: {
         // :
-        const end = this.#note("IP_ADDRESS", ipv6At(text, at, this.#floor));
+        const hextet = next < 0 || next === 58 || isHex(next);
+        const end = hextet ? this.#note("IP_ADDRESS", ipv6At(text, at, this.#floor)) : -1;
         return end < 0 ? this.#note("API_KEY", awsSecretAt(text, at)) : end;
       }
       case 45: {
         // -
-        const end = this.#note("PRIVATE_KEY", privateKeyAt(text, at));
-        return end < 0 && isWord(previous) ? this.#note("API_KEY", keyAt(text, at, this.#floor)) : end;
+        const end = next < 0 || next === 45 ? this.#note("PRIVATE_KEY", privateKeyAt(text, at)) : -1;
+        return end < 0 && endsPrefix(previous) ? this.#note("API_KEY", keyAt(text, at, this.#floor)) : end;
       }
       case 95: // _
-        return isWord(previous) ? this.#note("API_KEY", keyAt(text, at, this.#floor)) : -1;
+        return endsPrefix(previous) ? this.#note("API_KEY", keyAt(text, at, this.#floor)) : -1;
       case 46: // SG.
         return previous === 71 ? this.#note("API_KEY", keyAt(text, at, this.#floor)) : -1;
       case 74: // eyJ
@@ -148,7 +181,7 @@ export class Scan {
     const ranOff = text.ranOff;
     text.ranOff = false;
     if (ranOff && this.#open !== null) {
-      this.#open.undecided = Math.min(this.#open.undecided, text.start);
+      this.#open.undecided = Math.min(this.#open.undecided, text.start, this.#trigger);
       if (this.#changes(entity)) this.#open.hold = Math.min(this.#open.hold, text.start);
       return -1;
     }
@@ -160,10 +193,11 @@ export class Scan {
 
   /** For a text that may go on: where its open end begins. Matches beyond are taken back. */
   openEnd(): OpenEnd {
-    const open = this.#open ?? { undecided: this.#text.length, hold: this.#text.length };
+    const open = this.#open;
+    if (open === null) return { undecided: this.#text.length, hold: this.#text.length };
     open.hold = Math.min(open.hold, this.#lookBackStart());
-    while (this.matches.length > 0 && this.matches.at(-1)!.start >= open.undecided) {
-      const { entity, start } = this.matches.pop()!;
+    while (this.matches.length > 0 && (this.matches.at(-1)?.start ?? -1) >= open.undecided) {
+      const { entity, start } = this.matches.pop() as Match;
       if (this.#changes(entity)) open.hold = Math.min(open.hold, start);
     }
     return open;

@@ -4,7 +4,7 @@ import { KEY_FORMATS, looksRandom, PREFIX_MOST } from "./pii-key-format.ts";
 import type { PiiText } from "./pii-text.ts";
 
 /** A longer key is cut here: bounds what a stream has to hold back. */
-const KEY_MOST = 8192;
+const KEY_MOST = 4096;
 
 /** @param last the last character of the prefix, which is `-`, `_`, `.` or the last letter of a prefix without one */
 export function keyAt(text: PiiText, last: number, floor: number): number {
@@ -47,6 +47,9 @@ const AWS_SECRET = /secret_?access_?key["'\\]{0,2}\s?$/i;
 /** AWS secret access keys have no prefix; their name gives them away. @param sign the `=` or `:` after the name */
 export function awsSecretAt(text: PiiText, sign: number): number {
   text.start = sign;
+  const previous = text.at(sign - 1) | 32;
+  if (previous !== 121 && previous !== 34 && previous !== 39 && previous !== 32 && previous !== 124)
+    return -1; // y " ' space \\
   if (!AWS_SECRET.test(text.text.slice(Math.max(0, sign - 24), sign))) return -1;
   let at = sign + 1;
   while (at - sign < 5 && isFiller(text.at(at))) at++;

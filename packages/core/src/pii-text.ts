@@ -26,10 +26,9 @@ const ZEROS = "٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐�
 for (const zero of ZEROS) {
   for (let digit = 0; digit < 10; digit++) FOLD[zero.charCodeAt(0) + digit] = 0x30 + digit;
 }
-const LOOK_ALIKES = ["АВЕЅІЈКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABESIJKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXo"];
-for (let at = 0; at < LOOK_ALIKES[0]!.length; at++) {
-  FOLD[LOOK_ALIKES[0]!.charCodeAt(at)] = LOOK_ALIKES[1]!.charCodeAt(at);
-}
+const LOOK_ALIKES = "АВЕЅІЈКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο";
+const LATIN = "ABESIJKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXo";
+for (let at = 0; at < LATIN.length; at++) FOLD[LOOK_ALIKES.charCodeAt(at)] = LATIN.charCodeAt(at);
 
 /** Mathematical digits (U+1D7CE to U+1D7FF) are surrogate pairs: five runs of 0 to 9. */
 const MATH_HIGH = 0xd835;
@@ -76,13 +75,13 @@ export class PiiText {
   }
 
   rawIndex(index: number): number {
-    return this.#map === null ? index : this.#map[index]!;
+    return this.#map === null ? index : (this.#map[index] as number);
   }
 
   /** The raw end of the character that ends at a folded index: invisible characters behind it are not part of it. */
   rawEnd(index: number, raw: string): number {
     if (this.#map === null) return index;
-    const last = this.#map[index - 1]!;
+    const last = this.#map[index - 1] as number;
     return last + (raw.charCodeAt(last) === MATH_HIGH ? 2 : 1);
   }
 
@@ -93,7 +92,7 @@ export class PiiText {
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#map[middle]! < raw) low = middle + 1;
+      if ((this.#map[middle] as number) < raw) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -113,7 +112,7 @@ export function foldText(raw: string): PiiText {
     const unit = raw.charCodeAt(at);
     const low = unit === MATH_HIGH ? raw.charCodeAt(at + 1) - MATH_LOW : -1;
     const isMath = low >= 0 && low < 50;
-    const to = isMath ? 0x30 + (low % 10) : FOLD[unit]!;
+    const to = isMath ? 0x30 + (low % 10) : (FOLD[unit] as number);
     if (to === DROP) continue;
     map[length] = at;
     units[length++] = to === 0 ? unit : to;
