@@ -89,13 +89,28 @@ function walkObject(object: Json, rewrite: Rewrite, isData: boolean, depth: numb
     const value = object[name];
     if (!isData && STEERING.has(name) && typeof value === "string") continue;
     if (typeof value === "string" && BYTES.has(name) && holdsBytes(object, value)) continue;
-    const changed = walk(value, rewrite, isData || isDataOf(object, name), depth + 1);
+    const changed =
+      name === "arguments" && typeof value === "string"
+        ? rewriteArguments(value, rewrite, depth)
+        : walk(value, rewrite, isData || isDataOf(object, name), depth + 1);
     if (changed !== value) {
       copy ??= { ...object };
       copy[name] = changed;
     }
   }
   return copy ?? object;
+}
+
+/** A tool call's arguments are JSON in a string, and stay JSON: a number that goes leaves a string behind. */
+function rewriteArguments(text: string, rewrite: Rewrite, depth: number): string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return rewrite(text); // Cut off or free text: models write what they like here.
+  }
+  const changed = walk(parsed, rewrite, true, depth + 1);
+  return changed === parsed ? rewrite(text) : JSON.stringify(changed);
 }
 
 /** `input` of a tool call is data; `input` of a Responses or embeddings request is the conversation itself. */
@@ -106,7 +121,6 @@ function isDataOf(object: Json, name: string): boolean {
 }
 
 function holdsBytes(object: Json, value: string): boolean {
-  if (DATA_URL.test(value.slice(0, 700))) return true;
   const declared =
     (object.type === "base64" && typeof object.media_type === "string") || typeof object.format === "string";
   return declared && isBase64(value);
