@@ -35,16 +35,17 @@ function filterBody(
 ): FilterOutcome {
   try {
     const found: Finding[] = [];
-    const masked = rewriteTexts(body, (text) => {
+    const rewritten = rewriteTexts(body, (text) => {
       const filtered = applyMatches(text, find(text), policy);
       found.push(...filtered.findings);
       return filtered.text;
     });
     const findings = sumFindings(found);
+    const masked = rewritten === body ? body : withoutLogProbs(rewritten);
     const auditBody =
       findings.length === 0
         ? body
-        : rewriteTexts(body, (text) => applyMatches(text, find(text), policy).auditText);
+        : withoutLogProbs(rewriteTexts(body, (text) => applyMatches(text, find(text), policy).auditText));
     if (strictestOf(findings) === "block") {
       return { outcome: "blocked", auditBody, findings, error: blockedError(findings, what) };
     }
@@ -52,4 +53,14 @@ function filterBody(
   } catch (error) {
     return { outcome: "failed", error: FILTER_UNAVAILABLE, cause: causeOf(error) };
   }
+}
+
+/** Token by token, log probabilities would give away what is masked. */
+function withoutLogProbs(body: unknown): unknown {
+  const choices = (body as { choices?: unknown } | null)?.choices;
+  if (!Array.isArray(choices)) return body;
+  return {
+    ...(body as object),
+    choices: choices.map((choice) => (choice?.logprobs ? { ...choice, logprobs: null } : choice)),
+  };
 }
