@@ -48,6 +48,16 @@ export function phoneAt(text: PiiText, at: number): number {
     return -1;
   if (first !== 43 && text.at(at - 1) === 47 && isDigit(text.at(at - 2))) return -1; // the middle of a date
   if (!hasDigits(text, at, LEAST_DIGITS)) return -1;
+  // A list of small numbers.
+  if (
+    first !== 43 &&
+    first !== 40 &&
+    !isDigit(text.at(at + 1)) &&
+    isDigit(text.at(at + 2)) &&
+    !isDigit(text.at(at + 3))
+  ) {
+    return -1;
+  }
   const announced = ANNOUNCED.test(text.before(at));
   // What stands out by itself begins with 0, +, a bracket, or a group of one or three digits.
   const groupOfThree = isDigit(text.at(at + 2)) && !isDigit(text.at(at + 3));
