@@ -75,3 +75,82 @@ test("what is held back has a bound", () => {
     if (!["sk-", "eyJa"].includes(unit)) expect(most, unit).toBeLessThanOrEqual(320);
   }
 });
+
+const BITS = [
+  "4111",
+  "1111",
+  " ",
+  "-",
+  ".",
+  "@",
+  "a",
+  "jane",
+  "example.com",
+  "DE89",
+  "3704",
+  "0044",
+  "0532",
+  "0130",
+  "00",
+];
+BITS.push(
+  "sk-",
+  "Ab3dEf6hIj9kLmN2pQ",
+  "+44",
+  "(0)",
+  "20",
+  "7946",
+  "0958",
+  "AB",
+  "12",
+  "34",
+  "56",
+  "C",
+  "::",
+  "2001:db8",
+);
+BITS.push(
+  "\u200b",
+  "\u00a0",
+  "４",
+  "–",
+  "\n",
+  "passport ",
+  "ssn ",
+  "order ",
+  "eyJabcdefghijk",
+  ".eyJabc",
+  "AKIA",
+  "/",
+);
+BITS.push(
+  "IOSFODNN7EXAMPLE",
+  "-----BEGIN RSA PRIVATE KEY-----",
+  "-----END RSA PRIVATE KEY-----",
+  "_",
+  ":",
+  "é",
+  "我",
+);
+BITS.push("secret_access_key=", "\ud835", "\udfce", "<", "P<");
+
+test("texts made of pieces of values, in pieces of any size", () => {
+  let seed = 20261121;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  for (let round = 0; round < 600; round++) {
+    const text = Array.from({ length: 1 + random(24) }, () => BITS[random(BITS.length)]).join("");
+    const policy = round % 2 === 0 ? MASK_ALL : MASK_BLOCKED;
+    const expected = whole(text, policy);
+    for (const most of [1, 4, 30]) {
+      const pieces: string[] = [];
+      for (let at = 0, size = 1; at < text.length; at += size) {
+        size = 1 + random(most);
+        pieces.push(text.slice(at, at + size));
+      }
+      expect(inPieces(pieces, policy), JSON.stringify(pieces)).toEqual(expected);
+    }
+  }
+});

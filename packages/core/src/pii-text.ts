@@ -34,6 +34,9 @@ for (let at = 0; at < LATIN.length; at++) FOLD[LOOK_ALIKES.charCodeAt(at)] = LAT
 const MATH_HIGH = 0xd835;
 const MATH_LOW = 0xdfce;
 
+/** A lone surrogate becomes one U+FFFD: the length stays, as the map needs it. Typed arrays are little-endian like this. */
+const UTF_16 = new TextDecoder("utf-16le", { ignoreBOM: true });
+
 export function isFoldable(unit: number): boolean {
   return FOLD[unit] !== 0 || unit === MATH_HIGH;
 }
@@ -110,24 +113,20 @@ export function foldText(raw: string): PiiText {
   let length = 0;
   for (let at = 0; at < raw.length; at++) {
     const unit = raw.charCodeAt(at);
-    const low = unit === MATH_HIGH ? raw.charCodeAt(at + 1) - MATH_LOW : -1;
-    const isMath = low >= 0 && low < 50;
-    const to = isMath ? 0x30 + (low % 10) : (FOLD[unit] as number);
-    if (to === DROP) continue;
+    let to = unit < 0x80 ? 0 : (FOLD[unit] as number);
     map[length] = at;
+    if (unit === MATH_HIGH) {
+      const low = raw.charCodeAt(at + 1) - MATH_LOW;
+      if (low >= 0 && low < 50) {
+        to = 0x30 + (low % 10);
+        at++;
+      }
+    }
+    if (to === DROP) continue;
     units[length++] = to === 0 ? unit : to;
-    if (isMath) at++;
   }
   map[length] = raw.length;
-  return new PiiText(textOf(units.subarray(0, length)), map.subarray(0, length + 1));
-}
-
-function textOf(units: Uint16Array): string {
-  let text = "";
-  for (let at = 0; at < units.length; at += 8192) {
-    text += String.fromCharCode(...units.subarray(at, at + 8192));
-  }
-  return text;
+  return new PiiText(UTF_16.decode(units.subarray(0, length)), map.subarray(0, length + 1));
 }
 
 function range(first: number, last: number): number[] {
