@@ -5,12 +5,13 @@
  */
 import { cardAt } from "./pii-card.ts";
 import { isDigit, isHex, isLetter, isWord } from "./pii-character.ts";
-import { emailAt, localPartStart } from "./pii-email.ts";
+import { emailAt } from "./pii-email.ts";
 import type { Entity, Match } from "./pii-entity.ts";
 import { ibanAt } from "./pii-iban.ts";
 import { ipv4At, ipv6At } from "./pii-ip.ts";
-import { beginsPrefix, endsPrefix, PREFIX_MOST } from "./pii-key-format.ts";
-import { mayBeginNino, ninoAt, passportAt, ssnAt } from "./pii-national-id.ts";
+import { endsPrefix } from "./pii-key-format.ts";
+import { isPairBefore, lookBackStart } from "./pii-look-back.ts";
+import { ninoAt, passportAt, ssnAt } from "./pii-national-id.ts";
 import { phoneAt } from "./pii-phone.ts";
 import { awsSecretAt, keyAt, privateKeyAt, webTokenAt } from "./pii-secret.ts";
 import { isFoldable, type PiiText } from "./pii-text.ts";
@@ -87,7 +88,7 @@ export class Scan {
     if (isDigit(previous)) return -1;
     if (isWord(previous)) return previous === 95 ? -1 : this.#afterLetters(at);
     if (this.#isSmallNumber(at)) return -1;
-    let end = this.#isPairBefore(at) ? this.#note("UK_NINO", ninoAt(text, at - 3)) : -1;
+    let end = isPairBefore(text, at, this.#floor) ? this.#note("UK_NINO", ninoAt(text, at - 3)) : -1;
     if (end < 0) end = this.#note("CREDIT_CARD", cardAt(text, at));
     if (end < 0) end = this.#note("US_SSN", ssnAt(text, at));
     if (end < 0) end = this.#note("IP_ADDRESS", ipv4At(text, at));
@@ -116,14 +117,6 @@ export class Scan {
     const small = digits < 6 && dots < 3 && !goesOn && !text.ranOff;
     text.ranOff = false;
     return small;
-  }
-
-  /** `AB 12 34 56 C`: two letters and a separator. */
-  #isPairBefore(at: number): boolean {
-    const text = this.#text;
-    const separator = text.at(at - 1);
-    if ((separator !== 32 && separator !== 45) || at - 3 < this.#floor) return false;
-    return isLetter(text.at(at - 2)) && mayBeginNino(text, at - 3);
   }
 
   #afterLetters(at: number): number {
@@ -195,39 +188,11 @@ export class Scan {
   openEnd(): OpenEnd {
     const open = this.#open;
     if (open === null) return { undecided: this.#text.length, hold: this.#text.length };
-    open.hold = Math.min(open.hold, this.#lookBackStart());
+    open.hold = Math.min(open.hold, lookBackStart(this.#text, this.#floor, this.#changes));
     while (this.matches.length > 0 && (this.matches.at(-1)?.start ?? -1) >= open.undecided) {
       const { entity, start } = this.matches.pop() as Match;
       if (this.#changes(entity)) open.hold = Math.min(open.hold, start);
     }
     return open;
-  }
-
-  /** Where a value could begin whose telling character (`@`, a digit, `-`) has yet to come. */
-  #lookBackStart(): number {
-    const text = this.#text;
-    const { length } = text;
-    const changes = this.#changes;
-    let start = length;
-    if (changes("EMAIL")) start = Math.min(start, localPartStart(text, length, this.#floor));
-    const letters = this.#runBefore(length, 4, isLetter);
-    const word = this.#runBefore(length, PREFIX_MOST, isWord);
-    const most = changes("PASSPORT") ? 3 : changes("IBAN") || changes("UK_NINO") ? 2 : 0;
-    if (length - letters <= most && letters === word) start = Math.min(start, letters);
-    if (changes("UK_NINO") && this.#isPairBefore(length)) start = Math.min(start, length - 3);
-    if (changes("API_KEY") && word < length && beginsPrefix(text.text.slice(word)))
-      start = Math.min(start, word);
-    if (changes("IP_ADDRESS")) {
-      const hex = this.#runBefore(length, 5, isHex);
-      if (length - hex <= 4) start = Math.min(start, hex);
-    }
-    text.ranOff = false;
-    return start;
-  }
-
-  #runBefore(end: number, most: number, belongs: (unit: number) => boolean): number {
-    let start = end;
-    while (start > this.#floor && end - start < most && belongs(this.#text.at(start - 1))) start--;
-    return start;
   }
 }
