@@ -283,7 +283,7 @@ test("the hourly run checks each settled hour once it is due, keeps what it foun
   const lost = records[5] as AuditRecord;
   await s3.send(new DeleteObjectCommand({ Bucket: platform.bucket, Key: keyOf(lost) }));
   const book = ledger(s3, platform.bucket);
-  const run = (now: number) => reconcileHours(source(), book, now, AbortSignal.timeout(20_000));
+  const run = (now: number) => reconcileHours(source(), book, now, AbortSignal.timeout(80_000));
   const first = await run(HOUR.to + 20 * MINUTE);
   expect(first).toHaveLength(48);
   expect(first.at(-1)).toMatchObject({
