@@ -83,5 +83,7 @@ function dataUrl(url: string, param: string, what: string): { type: string; data
 export function bytes(base64: string, param: string): Uint8Array {
   if (base64.length === 0 || base64.length % 4 === 1 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(base64))
     throw invalid(param, "The data is not valid base64.");
-  return Buffer.from(base64, "base64");
+  const { buffer, byteOffset, length } = Buffer.from(base64, "base64");
+  // Not as a Buffer: JSON.stringify would make a list of numbers of it before anybody could ask for base64.
+  return new Uint8Array(buffer, byteOffset, length);
 }

@@ -9,6 +9,8 @@ export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | 
 
 /** Claude's least budget. */
 const LEAST = 1_024;
+/** The part of the answer's limit that thoughts may take, so that some is left for the answer. */
+const MOST = 0.8;
 /** LiteLLM's budgets for OpenAI's efforts, so that a switch from it changes no bill. */
 const BUDGETS: Record<Exclude<Effort, "none">, number> = {
   minimal: LEAST,
@@ -76,9 +78,9 @@ function withBudget(draft: Draft, wanted: number, limit: number | null, fallback
   const { maxOutputTokens } = draft.settings.ability;
   // OpenAI's limit includes reasoning, as Claude's does; a default of ours must leave room for both.
   const answer = limit ?? Math.min(fallbackLimit + wanted, maxOutputTokens);
-  const budget = Math.min(wanted, answer - 1);
+  const budget = Math.min(wanted, Math.floor(answer * MOST));
   if (budget < LEAST) {
-    const why = `With 'reasoning_effort' the answer's limit must be above ${LEAST} tokens.`;
+    const why = `With 'reasoning_effort' the answer's limit must be at least ${LEAST / MOST} tokens.`;
     cannotHonour(draft, invalid("reasoning_effort", why, "unsupported_parameter"));
     return answer;
   }

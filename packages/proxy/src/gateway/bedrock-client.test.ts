@@ -1,0 +1,179 @@
+/** What the client does when Bedrock is slow, breaks off or is gone, and when its caller is: the same on both transports. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { BedrockTarget, ChatAbility } from "@central-llm/core/model";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { type BedrockGateway, startBedrockGateway } from "../testing/bedrock-gateway.ts";
+import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
+import { chatToConverse } from "./chat-to-converse.ts";
+import { messagesToConverse } from "./messages-to-converse.ts";
+import type { ConverseInput, StreamEvent } from "./translation.ts";
+import { UpstreamError } from "./upstream-error.ts";
+
+const input = (text: string): ConverseInput => ({ messages: [{ role: "user", content: [{ text }] }] });
+
+describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
+  let gateway: BedrockGateway;
+  let target: BedrockTarget;
+  beforeAll(async () => {
+    gateway = await startBedrockGateway({
+      delayMs: 5,
+      bedrock: { transport, firstByteTimeoutMs: 400, idleTimeoutMs: 300 },
+    });
+    target = gateway.models.find("claude-3-5-sonnet")?.target as BedrockTarget;
+  });
+  afterEach(() => gateway.standIn.clearFaults());
+  afterAll(() => gateway.stop());
+
+  const failure = async (call: Promise<unknown>) => {
+    const error = await call.then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(UpstreamError);
+    return error as UpstreamError;
+  };
+  const read = async (events: AsyncIterable<StreamEvent>) => {
+    const all: StreamEvent[] = [];
+    for await (const event of events) all.push(event);
+    return all;
+  };
+
+  it("gives up on a head that does not come", async () => {
+    gateway.standIn.fail({ hang: true });
+    const error = await failure(gateway.client.converse(target, input("Hi")));
+    expect(error).toMatchObject({ kind: "first_byte_timeout", remedy: "elsewhere", error: { status: 504 } });
+  });
+
+  it("gives up on a stream whose first event does not come", async () => {
+    gateway.standIn.fail({ hang: true, afterEvents: 0 });
+    const error = await failure(gateway.client.converseStream(target, input("Hi")));
+    expect(error.error.status).toBe(504);
+  });
+
+  it("gives up on a stream that falls silent", async () => {
+    gateway.standIn.fail({ hang: true, afterEvents: 2 });
+    const events = await gateway.client.converseStream(target, input("Hi"));
+    expect(await failure(read(events))).toMatchObject({ kind: "idle_timeout", error: { status: 504 } });
+  });
+
+  it("says so when a stream is cut off", async () => {
+    gateway.standIn.fail({ cutAfterEvents: 3 });
+    const events = await gateway.client.converseStream(target, input("Write 50 words"));
+    expect((await failure(read(events))).error.status).toBe(502);
+  });
+
+  it("says so when Bedrock fails in the middle of a stream", async () => {
+    gateway.standIn.fail({ error: "ThrottlingException", afterEvents: 3 });
+    const events = await gateway.client.converseStream(target, input("Write 50 words"));
+    expect(await failure(read(events))).toMatchObject({
+      kind: "ThrottlingException",
+      error: { status: 429 },
+    });
+  });
+
+  it("ends the call at Bedrock when the caller leaves", async () => {
+    const { abandoned } = gateway.standIn;
+    const caller = new AbortController();
+    const events = await gateway.client.converseStream(target, input("Write 900 words"), caller.signal);
+    const reading = read(events);
+    caller.abort();
+    await failure(reading);
+    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 5_000 });
+  });
+
+  it("ends the call at Bedrock when the reader stops reading", async () => {
+    const { abandoned } = gateway.standIn;
+    for await (const event of await gateway.client.converseStream(target, input("Write 900 words")))
+      if (event.contentBlockDelta) break;
+    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 5_000 });
+  });
+
+  it("sends pictures and hidden thoughts as they are", async () => {
+    const ability = gateway.models.find("claude-3-5-sonnet")?.ability as ChatAbility;
+    const data = Buffer.from([0, 1, 2, 253, 254, 255]).toString("base64");
+    const body = {
+      max_tokens: 10,
+      model: "m",
+      messages: [
+        {
+          role: "user",
+          content: [{ type: "image", source: { type: "base64", media_type: "image/png", data } }],
+        },
+        {
+          role: "assistant",
+          content: [
+            { type: "redacted_thinking", data },
+            { type: "text", text: "A" },
+          ],
+        },
+        { role: "user", content: "B" },
+      ],
+    };
+    const translation = messagesToConverse(body, { ability, dropParams: false });
+    if (!translation.ok) throw new Error(translation.error.message);
+    await gateway.client.converse(target, translation.input);
+    expect(gateway.standIn.calls.at(-1)?.body).toMatchObject({
+      messages: [
+        { content: [{ image: { source: { bytes: data } } }] },
+        { content: [{ reasoningContent: { redactedContent: data } }, { text: "A" }] },
+        {},
+      ],
+    });
+  });
+
+  it("calls the inference profile by its full name", async () => {
+    const profile = gateway.models.find("claude-sonnet-4-5")?.target as BedrockTarget;
+    await gateway.client.converse(profile, input("Hi"));
+    expect(gateway.standIn.calls.at(-1)?.modelId).toBe("eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    await expect(
+      gateway.client.converse({ ...target, modelId: "anthropic.nobody-v1:0" }, input("Hi")),
+    ).rejects.toMatchObject({ error: { status: 502, code: "upstream_misconfigured" } });
+  });
+
+  it("says so when nobody is there", async () => {
+    const client = new BedrockClient({
+      ...BEDROCK_DEFAULTS,
+      transport,
+      endpoint: "http://127.0.0.1:1",
+      credentials: { accessKeyId: "a", secretAccessKey: "b" },
+    });
+    const error = await failure(client.converse(target, input("Hi")));
+    expect(error).toMatchObject({ remedy: "again", error: { status: 502, code: "upstream_unavailable" } });
+    client.destroy();
+  });
+
+  it("does not believe a damaged stream", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
+      response.end(Buffer.alloc(40, 7));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const client = new BedrockClient({
+      ...BEDROCK_DEFAULTS,
+      transport,
+      firstByteTimeoutMs: 400,
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      credentials: { accessKeyId: "a", secretAccessKey: "b" },
+    });
+    const error = await failure(client.converseStream(target, input("Hi")));
+    expect(error.error.status).toBeGreaterThanOrEqual(502);
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("keeps what it read of many streams at once apart", async () => {
+    const ability = gateway.models.find("claude-3-5-sonnet")?.ability as ChatAbility;
+    const texts = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const messages = [{ role: "user", content: `Say ${n} of twenty` }];
+        const translation = chatToConverse({ model: "m", messages }, { ability, dropParams: false });
+        if (!translation.ok) throw new Error(translation.error.message);
+        const events = await read(await gateway.client.converseStream(target, translation.input));
+        return events.map((event) => event.contentBlockDelta?.delta?.text ?? "").join("");
+      }),
+    );
+    expect(texts).toEqual(texts.map((_, n) => `You said: Say ${n} of twenty`));
+  });
+});
