@@ -2,8 +2,7 @@
  * Amazon Bedrock's runtime on one machine: the real wire (JSON, binary event streams, signed requests), made-up answers.
  * It knows the models of core's list, checks what Bedrock checks, and fails on demand.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
 import { defaultModels } from "@central-llm/core/default-models";
 import { type Model, ModelList } from "@central-llm/core/model";
@@ -13,7 +12,9 @@ import { invokeEmbedding } from "./bedrock-embedding.ts";
 import { encodeEvent, encodeException, eventsOf } from "./bedrock-event-stream.ts";
 import { BedrockFault, type FaultOrder, FaultOrders, type OrderedFault } from "./bedrock-fault.ts";
 import { applyGuardrail } from "./bedrock-guardrail.ts";
+import { answer, refuse, requireSignature } from "./bedrock-http.ts";
 import { checkConverse } from "./bedrock-input.ts";
+import { listen } from "./bedrock-listener.ts";
 
 export interface StandInOptions {
   /** 0 or absent: any free one. */
@@ -48,24 +49,10 @@ const KEPT_CALLS = 1_000;
 
 export async function startBedrockStandIn(options: StandInOptions = {}): Promise<BedrockStandIn> {
   const standIn = new StandIn(options.delayMs ?? 0);
-  const server = createServer((request, response) => {
+  const { port, stop } = await listen((request, response) => {
     standIn.serve(request, response).catch((error: unknown) => refuse(response, error));
-  });
-  server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port ?? 0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(standIn, {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    async stop() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
-  });
+  }, options.port ?? 0);
+  return Object.assign(standIn, { url: `http://127.0.0.1:${port}`, port, stop });
 }
 
 class StandIn {
@@ -152,10 +139,12 @@ class StandIn {
       "content-type": "application/vnd.amazon.eventstream",
       "x-amzn-requestid": "stand-in",
     });
-    response.on("close", () => {
-      if (!response.writableFinished) this.abandoned++;
-    });
     let sent = 0;
+    let left = false;
+    response.on("close", () => {
+      left = true;
+      if (!response.writableEnded) this.abandoned++;
+    });
     for (const event of eventsOf(made, this.#delayMs)) {
       if (sent === fault?.cutAfterEvents) return void response.destroy();
       if (sent === fault?.afterEvents) {
@@ -164,7 +153,7 @@ class StandIn {
           encodeException(new BedrockFault(fault.error ?? "InternalServerException", fault.message)),
         );
       }
-      if (response.destroyed) return;
+      if (left) return;
       response.write(encodeEvent(event));
       sent++;
       if (this.#delayMs > 0) await pause(this.#delayMs);
@@ -190,36 +179,5 @@ function count(modelId: string, model: Model, body: Record<string, unknown>): ob
 
 /** A model's id without the geography of its inference profile. */
 const base = (modelId: string) => modelId.replace(/^(us|eu|apac|au|jp|ca|global)\./, "");
-
-function requireSignature(request: IncomingMessage): void {
-  const given = request.headers.authorization ?? "";
-  const signed = /^AWS4-HMAC-SHA256 Credential=[^/]+\/\d{8}\/[a-z0-9-]+\/bedrock\/aws4_request/.test(given);
-  if (!signed)
-    throw new BedrockFault(
-      "UnrecognizedClientException",
-      "The security token included in the request is invalid.",
-    );
-}
-
-function answer(response: ServerResponse, body: object, headers: Record<string, string> = {}): void {
-  const text = JSON.stringify(body);
-  response.writeHead(200, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    "x-amzn-requestid": "stand-in",
-    ...headers,
-  });
-  response.end(text);
-}
-
-function refuse(response: ServerResponse, error: unknown): void {
-  const fault =
-    error instanceof BedrockFault
-      ? error
-      : new BedrockFault("ValidationException", `Malformed input: ${error}`);
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(fault.status, { "content-type": "application/json", "x-amzn-errortype": fault.fault });
-  response.end(JSON.stringify({ message: fault.message }));
-}
 
 const pause = (ms: number) => (ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined);

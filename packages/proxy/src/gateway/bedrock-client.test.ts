@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net";
 import type { BedrockTarget, ChatAbility } from "@central-llm/core/model";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type BedrockGateway, startBedrockGateway } from "../testing/bedrock-gateway.ts";
-import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
 import { chatToConverse } from "./chat-to-converse.ts";
 import { messagesToConverse } from "./messages-to-converse.ts";
 import type { ConverseInput, StreamEvent } from "./translation.ts";
@@ -16,10 +15,7 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
   let gateway: BedrockGateway;
   let target: BedrockTarget;
   beforeAll(async () => {
-    gateway = await startBedrockGateway({
-      delayMs: 5,
-      bedrock: { transport, firstByteTimeoutMs: 400, idleTimeoutMs: 300 },
-    });
+    gateway = await startBedrockGateway({ delayMs: 5, bedrock: { transport } });
     target = gateway.models.find("claude-3-5-sonnet")?.target as BedrockTarget;
   });
   afterEach(() => gateway.standIn.clearFaults());
@@ -41,19 +37,22 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
 
   it("gives up on a head that does not come", async () => {
     gateway.standIn.fail({ hang: true });
-    const error = await failure(gateway.client.converse(target, input("Hi")));
+    const client = gateway.connect({ firstByteTimeoutMs: 200 });
+    const error = await failure(client.converse(target, input("Hi")));
     expect(error).toMatchObject({ kind: "first_byte_timeout", remedy: "elsewhere", error: { status: 504 } });
   });
 
   it("gives up on a stream whose first event does not come", async () => {
     gateway.standIn.fail({ hang: true, afterEvents: 0 });
-    const error = await failure(gateway.client.converseStream(target, input("Hi")));
+    const client = gateway.connect({ firstByteTimeoutMs: 200 });
+    const error = await failure(client.converseStream(target, input("Hi")));
     expect(error.error.status).toBe(504);
   });
 
   it("gives up on a stream that falls silent", async () => {
     gateway.standIn.fail({ hang: true, afterEvents: 2 });
-    const events = await gateway.client.converseStream(target, input("Hi"));
+    const client = gateway.connect({ idleTimeoutMs: 200 });
+    const events = await client.converseStream(target, input("Hi"));
     expect(await failure(read(events))).toMatchObject({ kind: "idle_timeout", error: { status: 504 } });
   });
 
@@ -132,15 +131,9 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
   });
 
   it("says so when nobody is there", async () => {
-    const client = new BedrockClient({
-      ...BEDROCK_DEFAULTS,
-      transport,
-      endpoint: "http://127.0.0.1:1",
-      credentials: { accessKeyId: "a", secretAccessKey: "b" },
-    });
+    const client = gateway.connect({ endpoint: "http://127.0.0.1:1" });
     const error = await failure(client.converse(target, input("Hi")));
     expect(error).toMatchObject({ remedy: "again", error: { status: 502, code: "upstream_unavailable" } });
-    client.destroy();
   });
 
   it("does not believe a damaged stream", async () => {
@@ -149,16 +142,10 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
       response.end(Buffer.alloc(40, 7));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const client = new BedrockClient({
-      ...BEDROCK_DEFAULTS,
-      transport,
-      firstByteTimeoutMs: 400,
-      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      credentials: { accessKeyId: "a", secretAccessKey: "b" },
-    });
+    const { port } = server.address() as AddressInfo;
+    const client = gateway.connect({ firstByteTimeoutMs: 2_000, endpoint: `http://127.0.0.1:${port}` });
     const error = await failure(client.converseStream(target, input("Hi")));
     expect(error.error.status).toBeGreaterThanOrEqual(502);
-    client.destroy();
     server.closeAllConnections();
     server.close();
   });

@@ -242,6 +242,18 @@ describe.each(["sdk", "signed"] as const)("through transport %s", (transport) =>
       expect(list.usage.prompt_tokens).toBeGreaterThan(200);
     });
 
+    it("come in order from Titan, which takes one text a call, and fail as one", async () => {
+      const input = Array.from({ length: 30 }, (_, n) => `text ${n}`);
+      const list = await openai.embeddings.create({ model: "amazon-titan-embed-text-v2", input });
+      const last = await openai.embeddings.create({ model: "amazon-titan-embed-text-v2", input: "text 29" });
+      expect(list.data[29]?.embedding).toEqual(last.data[0]?.embedding);
+      const before = gateway.standIn.calls.length;
+      gateway.standIn.fail({ error: "ThrottlingException" });
+      const call = openai.embeddings.create({ model: "amazon-titan-embed-text-v2", input });
+      await expect(call).rejects.toMatchObject({ status: 429 });
+      expect(gateway.standIn.calls.length - before).toBeLessThan(30);
+    });
+
     it("refuse dimensions that the model has not", async () => {
       const call = openai.embeddings.create({
         model: "amazon-titan-embed-text-v2",

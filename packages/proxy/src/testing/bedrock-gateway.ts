@@ -12,6 +12,8 @@ export interface BedrockGateway {
   standIn: BedrockStandIn;
   client: BedrockClient;
   models: ModelList;
+  /** Another client of the same stand-in. */
+  connect(settings: Partial<BedrockSettings>): BedrockClient;
   stop(): Promise<void>;
 }
 
@@ -28,12 +30,20 @@ export interface BedrockGatewayOptions {
 export async function startBedrockGateway(options: BedrockGatewayOptions = {}): Promise<BedrockGateway> {
   const { fallbacks = {}, bedrock, delayMs = 0, ...rest } = options;
   const standIn = await startBedrockStandIn({ delayMs });
-  const client = new BedrockClient({
-    ...BEDROCK_DEFAULTS,
-    endpoint: standIn.url,
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-    ...bedrock,
-  });
+  const clients: BedrockClient[] = [];
+  const connect = (more: Partial<BedrockSettings>) => {
+    const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+    const made = new BedrockClient({
+      ...BEDROCK_DEFAULTS,
+      endpoint: standIn.url,
+      credentials,
+      ...bedrock,
+      ...more,
+    });
+    clients.push(made);
+    return made;
+  };
+  const client = connect({});
   const settings: ModelSetting[] = defaultModels({ region: "eu-west-2" });
   const models = ModelList.parse(
     settings.map((model) => ({ ...model, fallbacks: fallbacks[model.name] ?? [] })),
@@ -44,9 +54,10 @@ export async function startBedrockGateway(options: BedrockGatewayOptions = {}): 
     standIn,
     client,
     models,
+    connect,
     async stop() {
       await server.stop();
-      client.destroy();
+      for (const made of clients) made.destroy();
       await standIn.stop();
     },
   };

@@ -4,15 +4,14 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type ApiError, errorBody, INTERNAL } from "@central-llm/core/api-error";
 import type { BedrockTarget, ChatAbility, Model, ModelList } from "@central-llm/core/model";
 import { newRequestId } from "@central-llm/core/request-id";
-import { anthropicErrorBody } from "../gateway/anthropic-error.ts";
 import type { BedrockClient } from "../gateway/bedrock-client.ts";
 import { ChatStreamEncoder } from "../gateway/chat-stream.ts";
 import { chatToConverse } from "../gateway/chat-to-converse.ts";
 import { type AnswerSettings, converseToChat } from "../gateway/converse-to-chat.ts";
 import { converseToMessages } from "../gateway/converse-to-messages.ts";
+import { invokeAll } from "../gateway/embedding-call.ts";
 import { embeddingsToInvoke, invokeToEmbeddings } from "../gateway/embeddings.ts";
 import { MessagesStreamEncoder } from "../gateway/messages-stream.ts";
 import { countToConverse, messagesToConverse } from "../gateway/messages-to-converse.ts";
@@ -20,7 +19,7 @@ import { callModel } from "../gateway/model-call.ts";
 import { Refusal } from "../gateway/refusal.ts";
 import { countTokens } from "../gateway/token-count.ts";
 import type { StreamEvent, Translated, Translation } from "../gateway/translation.ts";
-import { UpstreamError, upstreamError } from "../gateway/upstream-error.ts";
+import { type Encoder, json, notFound, refuse, stream } from "./translation-answer.ts";
 
 export interface TranslationServer {
   url: string;
@@ -35,7 +34,6 @@ export interface TranslationServerOptions {
   deadlineMs?: number;
 }
 
-type Encoder = ChatStreamEncoder | MessagesStreamEncoder;
 type Body = Record<string, unknown>;
 
 export async function startTranslationServer(options: TranslationServerOptions): Promise<TranslationServer> {
@@ -153,31 +151,13 @@ class Doors {
     const planned = embeddingsToInvoke(body, model.ability);
     if (!planned.ok) throw new Refusal(planned.error);
     const { client } = this.#options;
-    const answers = await Promise.all(
-      planned.plan.calls.map((call) => client.invoke(model.target as BedrockTarget, call.body, signal)),
-    );
+    const target = model.target as BedrockTarget;
+    const answers = await invokeAll(client, target, planned.plan.calls, signal);
     json(
       response,
       200,
       invokeToEmbeddings(answers, model.ability, planned.plan.encoding, String(body.model)),
     );
-  }
-}
-
-async function stream(
-  response: ServerResponse,
-  events: AsyncIterable<StreamEvent>,
-  encoder: Encoder,
-): Promise<void> {
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-  try {
-    for await (const event of events) {
-      const text = encoder.push(event);
-      if (text !== "") response.write(text);
-    }
-    response.end(encoder.end());
-  } catch (error) {
-    response.end(encoder.fail(upstreamError(error).error));
   }
 }
 
@@ -194,25 +174,4 @@ function accepted(translation: Translation): Translated {
 function answerSettings(body: Body, { answerTool }: Translated): AnswerSettings {
   const { id, receivedAt } = newRequestId();
   return { id, model: String(body.model), created: Math.floor(receivedAt / 1000), answerTool };
-}
-
-const notFound = (what: string): ApiError => ({
-  status: 404,
-  type: "invalid_request_error",
-  code: "model_not_found",
-  message: `There is no '${what}'.`,
-  param: "model",
-});
-
-function json(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(body));
-}
-
-function refuse(response: ServerResponse, problem: unknown, anthropic: boolean): void {
-  const error = problem instanceof Refusal || problem instanceof UpstreamError ? problem.error : INTERNAL;
-  if (error === INTERNAL) console.error(problem);
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(error.status, { "content-type": "application/json" });
-  response.end(anthropic ? anthropicErrorBody(error) : errorBody(error));
 }
