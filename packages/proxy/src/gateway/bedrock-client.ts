@@ -7,6 +7,7 @@ import type { BedrockTarget } from "@central-llm/core/model";
 import type { BedrockTransport, Invoked, TransportSettings } from "./bedrock-transport.ts";
 import { SdkTransport } from "./sdk-transport.ts";
 import { SignedTransport } from "./signed-transport.ts";
+import { within } from "./time-limit.ts";
 import type { ConverseInput, StreamEvent } from "./translation.ts";
 import { tooSlow, upstreamError } from "./upstream-error.ts";
 
@@ -97,22 +98,10 @@ export class BedrockClient {
   }
 
   async #call<T>(signal: AbortSignal | undefined, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const attempt = new AbortController();
-    const abort = () => attempt.abort();
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      abort();
-    }, this.#settings.firstByteTimeoutMs);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
     try {
-      return await send(attempt.signal);
+      return await within(this.#settings.firstByteTimeoutMs, "first_byte_timeout", signal, send);
     } catch (error) {
-      throw late ? tooSlow("first_byte_timeout") : upstreamError(error);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      throw upstreamError(error);
     }
   }
 

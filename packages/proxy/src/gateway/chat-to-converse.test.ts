@@ -7,6 +7,7 @@ import type { BedrockTarget, ChatAbility } from "@central-llm/core/model";
 import type { ChatCompletionCreateParams as Chat } from "openai/resources/chat/completions";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BedrockGateway, startBedrockGateway } from "../testing/bedrock-gateway.ts";
+import { plainBytes } from "../testing/plain-bytes.ts";
 import { chatToConverse } from "./chat-to-converse.ts";
 import { toolUseId } from "./tool-call-id.ts";
 
@@ -578,7 +579,7 @@ describe("what Bedrock gets", () => {
     async ({ model = PLAIN, request, input, absent = [], dropped, dropParams }) => {
       const translation = translate(model, request, dropParams);
       if (!translation.ok) throw new Error(translation.error.message);
-      expect(plain(translation.input)).toMatchObject(plain(input));
+      expect(plainBytes(translation.input)).toMatchObject(plainBytes(input));
       for (const name of absent) expect(translation.input).not.toHaveProperty(name);
       expect(translation.dropped).toEqual(dropped ?? []);
       expect(translation.maxOutputTokens).toBe(translation.input.inferenceConfig?.maxTokens);
@@ -588,15 +589,6 @@ describe("what Bedrock gets", () => {
     },
   );
 });
-
-/** Bytes as base64, so that views of different kinds compare. */
-const plain = (value: object) =>
-  JSON.parse(
-    JSON.stringify(value, function (name, member) {
-      const original = (this as Record<string, unknown>)[name];
-      return original instanceof Uint8Array ? Buffer.from(original).toString("base64") : member;
-    }),
-  );
 
 const image = (url: string) => [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }];
 

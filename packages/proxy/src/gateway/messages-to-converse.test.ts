@@ -4,6 +4,7 @@ import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
 import type { BedrockTarget, ChatAbility } from "@central-llm/core/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BedrockGateway, startBedrockGateway } from "../testing/bedrock-gateway.ts";
+import { plainBytes } from "../testing/plain-bytes.ts";
 import { countToConverse, messagesToConverse } from "./messages-to-converse.ts";
 
 let gateway: BedrockGateway;
@@ -342,7 +343,7 @@ describe("what Bedrock gets", () => {
   it.each(CASES as Case[])("$name", async ({ model = PLAIN, request, input, absent = [], dropped }) => {
     const translation = translate(model, request);
     if (!translation.ok) throw new Error(translation.error.message);
-    expect(plain(translation.input)).toMatchObject(plain(input));
+    expect(plainBytes(translation.input)).toMatchObject(plainBytes(input));
     for (const name of absent) expect(translation.input).not.toHaveProperty(name);
     expect(translation.dropped).toEqual(dropped ?? []);
     const target = gateway.models.find(model)?.target as BedrockTarget;
@@ -350,14 +351,6 @@ describe("what Bedrock gets", () => {
     expect(answer.output?.message?.content?.length).toBeGreaterThan(0);
   });
 });
-
-const plain = (value: object) =>
-  JSON.parse(
-    JSON.stringify(value, function (name, member) {
-      const original = (this as Record<string, unknown>)[name];
-      return original instanceof Uint8Array ? Buffer.from(original).toString("base64") : member;
-    }),
-  );
 
 describe("what is refused, and where", () => {
   const block = (content: object) => ({ messages: [{ role: "user", content: [content] }] });

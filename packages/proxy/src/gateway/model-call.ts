@@ -4,6 +4,7 @@
  */
 import type { Model } from "@central-llm/core/model";
 import { Refusal } from "./refusal.ts";
+import { within } from "./time-limit.ts";
 import { tooSlow, type UpstreamError, upstreamError } from "./upstream-error.ts";
 
 export interface CallPolicy {
@@ -63,32 +64,13 @@ export async function callModel<T>(
 
 async function withinDeadline<T>(
   model: Model,
-  policy: CallPolicy,
+  { deadline }: CallPolicy,
   signal: AbortSignal,
   call: (model: Model, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const left = policy.deadline - performance.now();
+  const left = deadline - performance.now();
   if (left <= 0) throw tooSlow("deadline");
-  const attempt = new AbortController();
-  const abort = () => attempt.abort();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    abort();
-  }, left);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    const value = await call(model, attempt.signal);
-    // The deadline is for the answer's beginning; the caller's leaving still ends a stream that goes on.
-    clearTimeout(timer);
-    return value;
-  } catch (error) {
-    signal.removeEventListener("abort", abort);
-    throw late ? tooSlow("deadline") : error;
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(left, "deadline", signal, (attempt) => call(model, attempt));
 }
 
 /** Full jitter. @returns false when the pause would outlast the deadline, or the caller has left */
