@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { BedrockTarget, ChatAbility } from "@central-llm/core/model";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { signedFor } from "../testing/aws-signature.ts";
 import { type BedrockGateway, startBedrockGateway } from "../testing/bedrock-gateway.ts";
 import { chatToConverse } from "./chat-to-converse.ts";
 import { messagesToConverse } from "./messages-to-converse.ts";
@@ -146,6 +147,27 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
     const client = gateway.connect({ firstByteTimeoutMs: 2_000, endpoint: `http://127.0.0.1:${port}` });
     const error = await failure(client.converseStream(target, input("Hi")));
     expect(error.error.status).toBeGreaterThanOrEqual(502);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("signs as AWS asks, also names with colons and slashes", async () => {
+    const seen: (string | null)[] = [];
+    const server = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      seen.push(signedFor(request, Buffer.concat(chunks), "s3cr3t/+="));
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ output: { message: { role: "assistant", content: [] } } }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const credentials = { accessKeyId: "AKID", secretAccessKey: "s3cr3t/+=", sessionToken: "token" };
+    const client = gateway.connect({ endpoint: `http://127.0.0.1:${port}`, credentials });
+    const modelId = "arn:aws:bedrock:eu-west-1:1:application-inference-profile/a(b)";
+    for (const one of [target, { ...target, modelId, region: "eu-west-1" }])
+      await client.converse(one, input("Hü"));
+    expect(seen).toEqual(["eu-west-2/bedrock", "eu-west-1/bedrock"]);
     server.closeAllConnections();
     server.close();
   });
