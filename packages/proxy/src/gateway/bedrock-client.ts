@@ -5,11 +5,12 @@
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
 import type { BedrockTarget } from "@central-llm/core/model";
 import type { BedrockTransport, Invoked, TransportSettings } from "./bedrock-transport.ts";
+import { PatientReader } from "./patient-reader.ts";
 import { SdkTransport } from "./sdk-transport.ts";
 import { SignedTransport } from "./signed-transport.ts";
 import { within } from "./time-limit.ts";
 import type { ConverseInput, StreamEvent } from "./translation.ts";
-import { tooSlow, upstreamError } from "./upstream-error.ts";
+import { upstreamError } from "./upstream-error.ts";
 
 export interface BedrockSettings extends TransportSettings {
   /** `sdk`: the SDK's client. `signed`: requests signed by hand, for a fraction of the CPU. The wire is the same. */
@@ -66,10 +67,16 @@ export class BedrockClient {
         // When the first event is there, the attempt is over and `whole` alone can end the call.
         attempt.addEventListener("abort", abort, { once: true });
         const stream = await this.#transport.converseStream(target, input, whole.signal);
-        const events = stream[Symbol.asyncIterator]();
-        const first = await inTime(events.next(), this.#settings.firstByteTimeoutMs, whole.signal);
-        attempt.removeEventListener("abort", abort);
-        return this.#read(first, events, end, whole.signal);
+        const { idleTimeoutMs } = this.#settings;
+        const reader = new PatientReader(stream[Symbol.asyncIterator](), idleTimeoutMs, whole.signal);
+        try {
+          const first = await reader.first();
+          attempt.removeEventListener("abort", abort);
+          return read(first, reader, end);
+        } catch (error) {
+          reader.close(false);
+          throw error;
+        }
       });
     } catch (error) {
       end();
@@ -104,40 +111,23 @@ export class BedrockClient {
       throw upstreamError(error);
     }
   }
-
-  async *#read(
-    first: IteratorResult<StreamEvent>,
-    events: AsyncIterator<StreamEvent>,
-    end: () => void,
-    aborted: AbortSignal,
-  ): AsyncGenerator<StreamEvent> {
-    let item = first;
-    try {
-      while (!item.done) {
-        yield item.value;
-        item = await inTime(events.next(), this.#settings.idleTimeoutMs, aborted);
-      }
-    } catch (error) {
-      throw upstreamError(error);
-    } finally {
-      if (!item.done) events.return?.().catch(() => {}); // The end is already on its way: nothing is left to hear.
-      end();
-    }
-  }
 }
 
-async function inTime<T>(next: Promise<T>, idleMs: number, aborted: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(tooSlow("idle_timeout")), idleMs);
-  const stop = () => reject(new DOMException("The call was given up", "AbortError"));
-  aborted.addEventListener("abort", stop, { once: true });
-  if (aborted.aborted) stop();
+async function* read(
+  first: IteratorResult<StreamEvent>,
+  reader: PatientReader<StreamEvent>,
+  end: () => void,
+): AsyncGenerator<StreamEvent> {
+  let item = first;
   try {
-    return await Promise.race([next, promise]);
+    while (!item.done) {
+      yield item.value;
+      item = await reader.next();
+    }
+  } catch (error) {
+    throw upstreamError(error);
   } finally {
-    clearTimeout(timer);
-    aborted.removeEventListener("abort", stop);
-    // What loses the race must not surface as an unhandled rejection.
-    next.catch(() => {});
+    reader.close(item.done === true);
+    end();
   }
 }
