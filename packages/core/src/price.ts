@@ -70,10 +70,10 @@ export function modelFamily(model: string): string {
     .toLowerCase()
     .replace(/^.*\//, "")
     .replace(/^([a-z]{2,6}\.)?anthropic\./, "")
-    .replace(/^(amazon|cohere)\./, "$1-")
     .replace(/(-v\d+)?(:\d+)+$/, "")
     .replace(/-v\d+$/, "")
-    .replace(/[-@](20\d{6}|latest)$/, "");
+    .replace(/[-@](20\d{6}|latest)$/, "")
+    .replace(/^(amazon|cohere)\./, "$1-");
 }
 
 /**
