@@ -10,12 +10,12 @@ const Cursor = z.strictObject({
   v: z.literal(1),
   /** The query it belongs to. */
   q: z.string().length(16),
-  /** Go on below this. */
+  /** Go on below this: a time or a latency and a time, and mostly a request id. */
   p: z
     .string()
-    .min(1)
     .max(400)
-    .regex(/^[\x21-\x7e]+$/),
+    .regex(/^(\d{9}\.\d{3}#)?\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[\x21-\x7e]*$/)
+    .refine((position) => !Number.isNaN(Date.parse(position.replace(/^\d{9}\.\d{3}#/, "").slice(0, 19)))),
 });
 
 export class CursorError extends Error {

@@ -77,7 +77,7 @@ export async function page(table: AuditTable, input: AuditQuery, options: PageOp
   return {
     rows: entries.map(({ item }) => toListed(item)),
     cursor: rest === null ? null : Cursor.encode(query, rest),
-    searchedUntil: query.by === "slowest" ? null : (rest?.slice(0, query.from.length) ?? query.from),
+    searchedUntil: query.by === "slowest" ? null : (rest?.split("#", 1)[0] ?? query.from),
     queries: budget.spent,
   };
 }

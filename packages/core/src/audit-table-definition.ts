@@ -35,10 +35,14 @@ export const LIST_ATTRIBUTES = [
   "flags",
 ] as const;
 
-const LIST_PROJECTION = {
+/** Beside those, the index that goes over all rows carries their place in the writers' chains, for `reconcile`. */
+export const CHAIN_ATTRIBUTES = ["writer", "sequence"] as const;
+
+const including = (...names: readonly string[]) => ({
   ProjectionType: "INCLUDE" as const,
-  NonKeyAttributes: [...LIST_ATTRIBUTES] as string[],
-};
+  NonKeyAttributes: [...names],
+});
+const LIST_PROJECTION = including(...LIST_ATTRIBUTES);
 
 const key = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: "HASH" as const },
@@ -63,7 +67,11 @@ export const AUDIT_TABLE = {
   KeySchema: key("id", "createdAt"),
   GlobalSecondaryIndexes: [
     { IndexName: USER_TIME, KeySchema: key("userIdPk", "userIdSk"), Projection: LIST_PROJECTION },
-    { IndexName: STATUS_TIME, KeySchema: key("statusPk", "statusSk"), Projection: LIST_PROJECTION },
+    {
+      IndexName: STATUS_TIME,
+      KeySchema: key("statusPk", "statusSk"),
+      Projection: including(...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES),
+    },
     { IndexName: PROJECT_LATENCY, KeySchema: key("latencyPk", "latencySk"), Projection: LIST_PROJECTION },
     {
       IndexName: REQUEST_ID,

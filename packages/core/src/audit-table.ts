@@ -1,6 +1,5 @@
 /**
- * The audit table in DynamoDB: its entity (ElectroDB, private to core), writes in batches and reads of one index
- * partition at a time. Lists over many partitions are `audit-query.ts`.
+ * The audit table in DynamoDB: writes in batches, and reads of one index partition at a time. Lists over many partitions are `audit-query.ts`.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,89 +11,18 @@ import {
   DynamoDBDocumentClient,
   QueryCommand,
 } from "@aws-sdk/lib-dynamodb";
-import { Entity } from "electrodb";
+import { auditEntity } from "./audit-entity.ts";
 import { AuditRow } from "./audit-row.ts";
-import { PROJECT_LATENCY, REQUEST_ID, STATUS_TIME, USER_TIME } from "./audit-table-definition.ts";
-
-const text = { type: "string" } as const;
-const required = { type: "string", required: true } as const;
-const number = { type: "number" } as const;
-
-/** A key that is an attribute of its own: `audit-index.ts` composes its value, so ElectroDB takes it as it is. */
-const key = <const F extends string>(field: F) => ({
-  field,
-  composite: [field] as [F],
-  casing: "none" as const,
-});
-
-function entityOf(table: string) {
-  return new Entity(
-    {
-      model: { entity: "audit", service: "central-llm", version: "1" },
-      attributes: {
-        id: required,
-        createdAt: required,
-        requestId: required,
-        projectId: required,
-        userId: required,
-        statusCode: { type: "number", required: true },
-        latencyMs: { type: "number", required: true },
-        outcome: required,
-        profile: text,
-        model: text,
-        requestType: text,
-        stream: { type: "boolean" },
-        promptTokens: number,
-        completionTokens: number,
-        costUsd: number,
-        timeToFirstTokenMs: number,
-        flags: { type: "list", items: { type: "string" } },
-        promptPreview: required,
-        responsePreview: required,
-        auditBucket: required,
-        auditObjectKey: required,
-        schemaVersion: number,
-        provider: text,
-        clientRequestId: text,
-        writer: text,
-        sequence: number,
-        keyId: text,
-        teamId: text,
-        pii: text,
-        expiresAt: number,
-        userIdPk: required,
-        userIdSk: required,
-        statusPk: required,
-        statusSk: required,
-        latencyPk: required,
-        latencySk: required,
-        requestIdPk: text,
-      },
-      indexes: {
-        project: { pk: key("id"), sk: key("createdAt") },
-        user: { index: USER_TIME, pk: key("userIdPk"), sk: key("userIdSk") },
-        status: { index: STATUS_TIME, pk: key("statusPk"), sk: key("statusSk") },
-        latency: { index: PROJECT_LATENCY, pk: key("latencyPk"), sk: key("latencySk") },
-        request: {
-          index: REQUEST_ID,
-          pk: key("requestIdPk"),
-          condition: (row: { requestIdPk?: string }) => row.requestIdPk !== undefined,
-        },
-      },
-    },
-    { table },
-  );
-}
 
 export interface AuditTable {
   tableName: string;
   client: DynamoDBDocumentClient;
-  entity: ReturnType<typeof entityOf>;
+  entity: ReturnType<typeof auditEntity>;
 }
 
 export function open(client: DynamoDBClient, tableName: string): AuditTable {
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
-  return { tableName, client: documents, entity: entityOf(tableName) };
+  return { tableName, client: documents, entity: auditEntity(tableName) };
 }
 
 export type Item = Record<string, unknown> & { id: string; createdAt: string };
@@ -211,10 +139,16 @@ export async function getRows(table: AuditTable, keys: RowKey[]): Promise<Item[]
     const answer = await table.client.send(
       new BatchGetCommand({ RequestItems: { [table.tableName]: { Keys: left } } }),
     );
-    items.push(...((answer.Responses?.[table.tableName] ?? []) as Item[]));
+    items.push(...(answer.Responses?.[table.tableName] ?? []).map(withoutIdentifiers));
     left = answer.UnprocessedKeys?.[table.tableName]?.Keys ?? [];
   }
   return items;
+}
+
+/** Without what ElectroDB writes to know its own items again. */
+function withoutIdentifiers(item: Record<string, unknown>): Item {
+  const { __edb_e__: _, __edb_v__: __, ...rest } = item;
+  return rest as Item;
 }
 
 function chunks<T>(values: T[], size: number): T[][] {

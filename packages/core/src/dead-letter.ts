@@ -33,8 +33,10 @@ export class AuditObjectError extends Error {
 }
 
 export const DeadLetter = z.object({
-  bucket: z.string().min(1),
-  key: z.string().min(1),
+  /** Null when the message named no object: then its own body is kept. */
+  object: z.object({ bucket: z.string().min(1), key: z.string().min(1) }).nullable(),
+  /** The message as it came. */
+  body: z.string(),
   reason: z.enum(REASONS),
   detail: z.string(),
   firstFailedAt: z.iso.datetime(),
@@ -55,14 +57,13 @@ const text = (value: string) => ({ DataType: "String", StringValue: printable(va
 
 /** MessageBody and MessageAttributes for SQS. Bucket and key are percent-encoded in the body as S3 does. */
 export function toMessage(letter: DeadLetter) {
-  const { bucket, key, reason, detail, firstFailedAt, receives } = DeadLetter.parse(letter);
+  const { object, body, reason, detail, firstFailedAt, receives } = DeadLetter.parse(letter);
   return {
-    MessageBody: S3Event.body(bucket, key),
+    MessageBody: object ? S3Event.body(object.bucket, object.key) : body,
     MessageAttributes: {
       reason: text(reason),
       detail: text(detail.slice(0, MAX_DETAIL_CHARS)),
-      bucket: text(bucket),
-      key: text(key),
+      ...(object && { bucket: text(object.bucket), key: text(object.key) }),
       firstFailedAt: text(firstFailedAt),
       receives: { DataType: "Number", StringValue: String(receives) },
     },

@@ -66,13 +66,12 @@ export function skipScan(
   async function fill(budget: Budget): Promise<void> {
     const low = `${statuses.least}#${lower}`;
     let below = `${statuses.greatest}#${source.frontier}`;
-    let floor = lower;
-    let found: Entry[] = [];
+    const ofStatus = new Map<string, number>();
+    const read: Entry[] = [];
     while (below > low) {
       budget.spent++;
-      const read = { partition, low, high: below, limit: chunk + 1 };
-      const { items, more } = await AuditTable.readRange(table, "status", read);
-      const ofStatus = new Map<string, number>();
+      const range = { partition, low, high: below, limit: chunk + 1 };
+      const { items, more } = await AuditTable.readRange(table, "status", range);
       for (const item of items) {
         const sortKey = String(item[AuditTable.SORT_KEY.status]);
         if (sortKey >= below) continue;
@@ -80,21 +79,18 @@ export function skipScan(
         const position = sortKey.slice(STATUS_PREFIX);
         if (position >= source.frontier) {
           below = status + source.frontier; // Newer than wanted: on to this status's first that is not.
-        } else if (position < floor) {
+        } else if (position < lower) {
           below = status; // Older than wanted, as all that follow in this status: on to the next.
         } else {
-          found.push({ position, item });
+          read.push({ position, item });
           const count = (ofStatus.get(status) ?? 0) + 1;
           ofStatus.set(status, count);
           below = count >= chunk ? status : sortKey;
         }
       }
       if (!more) break;
-      found = newest(found, chunk);
-      // Once a page is full, older rows than its last cannot enter it.
-      if (found.length === chunk) floor = found.at(-1)?.position ?? floor;
     }
-    found = newest(found, chunk);
+    const found = newest(read, chunk);
     source.buffer.push(...found);
     source.frontier = found.at(-1)?.position ?? source.frontier;
     source.done = found.length < chunk;

@@ -2,9 +2,9 @@
 
 import type { AuditRow } from "./audit-row.ts";
 import type { Item } from "./audit-table.ts";
-import { LIST_ATTRIBUTES } from "./audit-table-definition.ts";
+import { CHAIN_ATTRIBUTES, LIST_ATTRIBUTES } from "./audit-table-definition.ts";
 
-type Listed = (typeof LIST_ATTRIBUTES)[number];
+type Listed = (typeof LIST_ATTRIBUTES | typeof CHAIN_ATTRIBUTES)[number];
 
 export interface ListedRow extends Partial<Pick<AuditRow, Listed>> {
   /** ISO 8601, UTC, milliseconds. */
@@ -29,7 +29,7 @@ export function toListed(item: Item): ListedRow {
     id: item.id,
     createdAt: item.createdAt,
   };
-  const shown = [...LIST_ATTRIBUTES, "promptPreview", "responsePreview"] as const;
+  const shown = [...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES, "promptPreview", "responsePreview"] as const;
   for (const name of shown) if (values[name] !== undefined) Object.assign(row, { [name]: values[name] });
   return row;
 }

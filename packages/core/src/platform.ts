@@ -8,6 +8,7 @@ export const AUDIT_PREFIX = "logs";
 export const INGEST_QUEUE = "llm-audit-ingest";
 export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
 export const INGEST_FUNCTION = "llm-audit-ingest";
+export const RECONCILE_FUNCTION = "llm-audit-reconcile";
 export const MAX_PREVIEW_CHARS = 2048;
 
 /** SQS → Lambda event source mapping of the ingest function. */
@@ -24,6 +25,9 @@ export const INGEST = {
   /** 14 days, SQS's maximum. */
   retentionSeconds: 1_209_600,
 } as const;
+
+/** Schedule of the reconcile function: each settled hour is checked within the next one. */
+export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
 
 /** Ports before PORT_OFFSET, all on 127.0.0.1. */
 export const PORTS = {

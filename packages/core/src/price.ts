@@ -10,14 +10,19 @@ interface Price {
   input: number;
   /** Tokens that the provider read from its prompt cache. */
   cachedInput: number;
+  /** Tokens that the provider wrote to its prompt cache, for five minutes. */
+  cacheWrite: number;
   output: number;
+  /** From so many prompt tokens on, everything costs so many times as much. */
+  long?: { above: number; times: number };
 }
 
-const SELF_HOSTED: Price = { input: 0, cachedInput: 0, output: 0 };
+const SELF_HOSTED: Price = { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 };
 
 const price = (input: number, output: number, cachedInput = input / 10): Price => ({
   input,
   cachedInput,
+  cacheWrite: input * 1.25,
   output,
 });
 
@@ -37,8 +42,17 @@ const PRICES: Record<string, Price> = {
   "claude-opus-4-5": price(5, 25),
   "claude-opus-4-6": price(5, 25),
   "claude-opus-4-7": price(5, 25),
+  "claude-opus-4-8": price(5, 25),
+  "claude-opus-5": price(5, 25),
+  "claude-opus-5-5": price(4, 20, 0.2),
+  "claude-sonnet-5": price(2, 10),
+  "claude-sonnet-5-5": price(2, 10),
   "claude-3-5-haiku": price(0.8, 4),
   "claude-haiku-4-5": price(1, 5),
+  "claude-haiku-5-5": { ...price(0.1, 0.5), long: { above: 100_000, times: 5 } },
+  "amazon-titan-embed-text": price(0.02, 0),
+  "cohere-embed-english": price(0.1, 0),
+  "cohere-embed-multilingual": price(0.1, 0),
 };
 
 export interface PricedUsage {
@@ -46,6 +60,8 @@ export interface PricedUsage {
   completionTokens: number;
   /** Of the prompt's tokens, those read from a cache. */
   cachedPromptTokens?: number;
+  /** Of the prompt's tokens, those written to a cache. */
+  cacheWritePromptTokens?: number;
 }
 
 /** `us.anthropic.claude-3-5-sonnet-20241022-v2:0`, `bedrock/anthropic.claude-…`, `claude-3-5-sonnet@20241022` → `claude-3-5-sonnet`. */
@@ -54,9 +70,10 @@ export function modelFamily(model: string): string {
     .toLowerCase()
     .replace(/^.*\//, "")
     .replace(/^([a-z]{2,6}\.)?anthropic\./, "")
-    .replace(/(-v\d+)?(:\d+)+$/, "")
+    .replace(/(:\w+)+$/, "")
     .replace(/-v\d+$/, "")
-    .replace(/[-@](20\d{6}|latest)$/, "");
+    .replace(/[-@](20\d{6}|latest)$/, "")
+    .replace(/^(amazon|cohere)\./, "$1-");
 }
 
 /**
@@ -72,10 +89,14 @@ export function cost(
   const rate = provider === "vllm" ? SELF_HOSTED : Object.hasOwn(PRICES, family) ? PRICES[family] : undefined;
   if (!rate) return null;
   const cached = Math.min(usage.cachedPromptTokens ?? 0, usage.promptTokens);
+  const written = Math.min(usage.cacheWritePromptTokens ?? 0, usage.promptTokens - cached);
+  const times = rate.long && usage.promptTokens > rate.long.above ? rate.long.times : 1;
   const millionths =
-    (usage.promptTokens - cached) * rate.input +
-    cached * rate.cachedInput +
-    usage.completionTokens * rate.output;
+    times *
+    ((usage.promptTokens - cached - written) * rate.input +
+      cached * rate.cachedInput +
+      written * rate.cacheWrite +
+      usage.completionTokens * rate.output);
   // A tenth of a billionth of a dollar: finer than any price, coarse enough to drop binary fractions' tails.
   return { usd: Math.round(millionths * 1e4) / 1e10, priceTable: PRICE_TABLE };
 }

@@ -30,3 +30,9 @@ export function statementKey(statement: WriterStatement): string {
   const day = statement.at.slice(0, 10).replaceAll("-", "/");
   return `${STATEMENT_PREFIX}/${day}/${statement.writer}/${Date.parse(statement.at)}-${hash}.json`;
 }
+
+/** The writer and the time (epoch milliseconds) in a statement's key. A day's keys are in the order of both. */
+export function parseStatementKey(key: string): { writer: string; at: number } {
+  const [name = "", writer = ""] = key.split("/").reverse();
+  return { writer, at: Number.parseInt(name, 10) };
+}

@@ -86,6 +86,10 @@ export async function startAwsEndpoint(
   let fault: FaultRule | undefined;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url === "/health") {
+      response.end("ok");
+      return;
+    }
     const operation = operationOf(request);
     const name = `${operation.service}.${operation.name}`;
     operations.record(name);

@@ -1,6 +1,7 @@
 /** From a spool frame to the bytes of an audit object (core's `AuditRecord`, version 1). */
 import { hash } from "node:crypto";
 import { type AuditRecord, SCHEMA_VERSION } from "@central-llm/core/audit-record";
+import { cost } from "@central-llm/core/price";
 import { type AuditedBody, auditedBody, auditedStream, unpack } from "./audited-body.ts";
 import type { Frame } from "./spool-frame.ts";
 import type { EndMeta } from "./spool-record.ts";
@@ -46,7 +47,8 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     http: meta.http,
     model: { requested: meta.model.requested, served: model, provider: meta.model.provider },
     usage,
-    cost: null,
+    cost:
+      usage.source === "none" ? null : cost(usage, model ?? meta.model.requested ?? "", meta.model.provider),
   } satisfies Omit<AuditRecord, "request" | "response" | "policy" | "chain">);
   const tail = JSON.stringify({ policy: meta.policy, chain });
   const bytes = Buffer.concat([
@@ -84,14 +86,18 @@ function responseBody(captured: Buffer, meta: EndMeta): AuditedBody {
     return auditedBody(captured, { wholeSha256: meta.responseSha256, json: false });
   }
   const body = type.startsWith("text/event-stream")
-    ? auditedStream(plain, { wholeSha256: meta.responseSha256, usageHidden: meta.usageHidden === true })
+    ? auditedStream(plain, {
+        wholeSha256: meta.responseSha256,
+        usageHidden: meta.usageHidden === true,
+        complete: meta.responseComplete,
+      })
     : auditedBody(plain, { wholeSha256: meta.responseSha256, json });
   // Size and hash are those on the wire, packed.
   return coding === undefined ? body : { ...body, sha256: auditedBody(captured, { json: false }).sha256 };
 }
 
 const count = (value: unknown) =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : null;
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 
 /** OpenAI's names for completions, and those of its responses API. */
 function readUsage(body: Record<string, unknown> | null): AuditRecord["usage"] {
@@ -99,6 +105,7 @@ function readUsage(body: Record<string, unknown> | null): AuditRecord["usage"] {
   if (!isObject(usage)) return { promptTokens: 0, completionTokens: 0, totalTokens: 0, source: "none" };
   const promptTokens = count(usage.prompt_tokens) ?? count(usage.input_tokens) ?? 0;
   const completionTokens = count(usage.completion_tokens) ?? count(usage.output_tokens) ?? 0;
-  const totalTokens = count(usage.total_tokens) ?? promptTokens + completionTokens;
+  const totalTokens =
+    count(usage.total_tokens) ?? Math.min(promptTokens + completionTokens, Number.MAX_SAFE_INTEGER);
   return { promptTokens, completionTokens, totalTokens, source: "provider" };
 }

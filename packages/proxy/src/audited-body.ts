@@ -32,7 +32,7 @@ export function auditedBody(
   if (bytes.length === 0) return { json: "null", encoding: "json", sha256: digest, truncated, parsed: null };
   if (options.json && !truncated) {
     const parsed = parse(bytes);
-    if (parsed !== undefined && !deeperThan(bytes, MAX_DEPTH)) {
+    if (parsed !== undefined && !deeperThan(parsed, MAX_DEPTH)) {
       return {
         json: bytes,
         encoding: "json",
@@ -48,20 +48,40 @@ export function auditedBody(
 /** A stream's body is the completion that it makes up. */
 export function auditedStream(
   bytes: Buffer,
-  options: { wholeSha256?: string | undefined; usageHidden: boolean },
+  options: { wholeSha256?: string | undefined; usageHidden: boolean; complete: boolean },
 ): AuditedBody {
   const truncated = options.wholeSha256 !== undefined;
-  const digest = options.wholeSha256 ?? (bytes.length > 0 ? sentHash(bytes, options.usageHidden) : null);
-  const assembled = assembleStream(bytes.toString("utf8"));
+  const digest = options.wholeSha256 ?? (bytes.length > 0 ? sentHash(bytes, options) : null);
+  const assembled = assembledJson(bytes.toString("utf8"));
   if (assembled === null) return { ...asText(bytes, truncated), sha256: digest, truncated, parsed: null };
-  return { json: JSON.stringify(assembled), encoding: "json", sha256: digest, truncated, parsed: assembled };
+  return { ...assembled, encoding: "json", sha256: digest, truncated };
 }
 
-/** The hash of what the client was sent: the captured stream without the usage chunk that it had not asked for. */
-function sentHash(bytes: Buffer, usageHidden: boolean): string {
+function assembledJson(text: string): Pick<AuditedBody, "json" | "parsed"> | null {
+  try {
+    const parsed = assembleStream(text);
+    if (parsed === null || deeperThan(parsed, MAX_DEPTH)) return null;
+    return { json: Buffer.from(JSON.stringify(parsed)), parsed };
+  } catch (error) {
+    // Nested too deep to be put together. The stream is kept as its text: every byte of it, if not as handy.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/**
+ * The hash of what the client was sent: the captured stream without the usage chunk that it had not asked for, and without an
+ * event that was still held back when the stream broke off.
+ */
+function sentHash(
+  bytes: Buffer,
+  { usageHidden, complete }: { usageHidden: boolean; complete: boolean },
+): string {
   if (!usageHidden) return sha256(bytes);
   const filter = new UsageFilter();
-  return createHash("sha256").update(filter.push(bytes)).update(filter.flush()).digest("hex");
+  const hashed = createHash("sha256").update(filter.push(bytes));
+  if (complete) hashed.update(filter.flush());
+  return hashed.digest("hex");
 }
 
 /** Undoes a content coding. @returns null when it is unknown, damaged, cut or a bomb */
@@ -116,20 +136,17 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-/** Of valid JSON, whether it nests deeper than `limit`. */
-function deeperThan(bytes: Buffer, limit: number): boolean {
-  if (bytes.length <= limit * 2) return false;
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
-    if (inString) {
-      if (byte === 0x5c) index++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > limit) return true;
-    } else if (byte === 0x5d || byte === 0x7d) depth--;
+/** Whether it nests deeper than `limit`. */
+function deeperThan(value: unknown, limit: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (limit === 0) return true;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === "object" && deeperThan(item, limit - 1)) return true;
+    return false;
+  }
+  for (const name in value) {
+    const item = (value as Record<string, unknown>)[name];
+    if (typeof item === "object" && deeperThan(item, limit - 1)) return true;
   }
   return false;
 }

@@ -10,6 +10,13 @@ export interface Caller {
   keyId: string | null;
 }
 
+export const UNIDENTIFIED: Caller = {
+  projectId: UNKNOWN,
+  userId: UNKNOWN,
+  requestType: UNKNOWN,
+  keyId: null,
+};
+
 const MAX_LENGTH = 256;
 // Header values arrive as Latin-1 (node:http); control characters would break logs and CSV files downstream.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
@@ -31,27 +38,43 @@ function decoded(value: string): string {
   return value;
 }
 
+function keyIdOf(headers: NodeJS.Dict<string | string[]>): string | null {
+  return present(read(headers, API_KEY_ID_HEADER))?.slice(0, MAX_LENGTH) ?? null;
+}
+
+/** node:http joins repeated headers with commas, which a name may hold itself. */
+function repeated(value: string, rawHeaders: readonly string[], name: string): boolean {
+  if (!value.includes(",")) return false;
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === name) count++;
+  }
+  return count > 1;
+}
+
 /**
  * Placeholders (`-`, `null`, `n/a` …) satisfy the header check, as they do on AWS, and count as `unknown` (seed 001 §3.2).
+ * @param rawHeaders node:http's list of names and values
  * @returns the caller, with an error that names every missing or bad header when the call must be refused
  */
-export function identify(headers: NodeJS.Dict<string | string[]>): {
-  caller: Caller;
-  error: ApiError | null;
-} {
+export function identify(
+  headers: NodeJS.Dict<string | string[]>,
+  rawHeaders: readonly string[],
+): { caller: Caller; error: ApiError | null } {
   const problems: string[] = [];
   const values: string[] = [];
   for (const name of REQUIRED_HEADERS) {
     const raw = read(headers, name);
     let value = UNKNOWN;
     if (raw === undefined || raw.trim() === "") problems.push(`${name} is missing`);
+    else if (repeated(raw, rawHeaders, name)) problems.push(`${name} is given more than once`);
     else if (CONTROL.test(raw)) problems.push(`${name} holds control characters`);
     else if (raw.length > MAX_LENGTH) problems.push(`${name} is longer than ${MAX_LENGTH} characters`);
     else value = present(decoded(raw)) ?? UNKNOWN;
     values.push(value);
   }
   const [projectId = UNKNOWN, userId = UNKNOWN, requestType = UNKNOWN] = values;
-  const caller = { projectId, userId, requestType, keyId: present(read(headers, API_KEY_ID_HEADER)) };
+  const caller = { projectId, userId, requestType, keyId: keyIdOf(headers) };
   if (problems.length === 0) return { caller, error: null };
   return {
     caller,

@@ -44,8 +44,8 @@ const Environment = z.object({
   MAX_BODY_BYTES: positive(10 * MEBIBYTE),
   MAX_HEADER_BYTES: positive(32 * 1024),
   MAX_CONCURRENT_REQUESTS: positive(1024),
-  /** Request bodies held in memory at one time, over all requests. */
-  MAX_BUFFERED_BYTES: positive(256 * MEBIBYTE),
+  /** Bodies held in memory at one time, over all requests; more than these are refused with 503. Size it to the task's memory. */
+  MAX_BUFFERED_BYTES: positive(32 * MEBIBYTE),
   CONNECT_TIMEOUT_MS: positive(5_000),
   FIRST_BYTE_TIMEOUT_MS: positive(300_000),
   IDLE_TIMEOUT_MS: positive(120_000),

@@ -110,12 +110,11 @@ test("records wait in many segments while S3 is away and the proxy dies; the nex
   const { url } = await start({ SPOOL_SEGMENT_BYTES: "8192" });
   const stop = new AbortController();
   const ledger = load(() => url, 8, "away", stop.signal);
-  await delay(700);
+  const [writer = ""] = await readdir(spool);
+  const segments = async () => (await readdir(join(spool, writer))).filter((file) => file.endsWith(".seg"));
+  await expect.poll(async () => (await segments()).length, { timeout: 20_000 }).toBeGreaterThan(10);
   stop.abort();
   const { answered } = await ledger;
-  const [writer = ""] = await readdir(spool);
-  const segments = (await readdir(join(spool, writer))).filter((file) => file.endsWith(".seg"));
-  expect(segments.length).toBeGreaterThan(10);
   await proxy?.kill("SIGKILL");
   expect(await trail.keys().catch(() => [])).toEqual([]);
 
@@ -179,16 +178,24 @@ test("records lost with their disk are seen: the writer's last statement numbers
   expect(said.filter(({ state }) => state === "closed")).toEqual([]);
 });
 
+test("mode async waits for nothing, and audits all the same", async () => {
+  const { url } = await start({ AUDIT_MODE: "async" });
+  for (const id of ["a", "b", "c"]) expect(await ask(url, id)).toBe(200);
+  const records = await trail.waitFor(3);
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual(["a", "b", "c"]);
+  expect(chainProblems(records)).toEqual([]);
+});
+
 test("a dead writer whose spool is recovered is closed by the next life, at its last number", async () => {
   const { url } = await start();
   const [writer] = await readdir(spool);
   for (const id of ["a", "b"]) await ask(url, id);
   await proxy?.kill("SIGKILL");
-  await start();
+  const again = await start();
   await trail.waitFor(2);
   await drain();
   const said = (await trail.statements()).filter((statement) => statement.writer === writer);
-  expect(said.at(-1)).toMatchObject({ state: "closed", sequence: 2 });
+  expect(said.at(-1), again.output()).toMatchObject({ state: "closed", sequence: 2 });
 });
 
 async function ask(url: string, id: string): Promise<number> {

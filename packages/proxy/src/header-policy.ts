@@ -122,6 +122,12 @@ export function forwardedToClient(headers: IncomingHeaders, requestId: string): 
   return out;
 }
 
+/** Takes a header out of a flat list. */
+export function withoutHeader(flat: string[], name: string): void {
+  const at = flat.indexOf(name);
+  if (at >= 0) flat.splice(at, 2);
+}
+
 function audited(headers: IncomingHeaders, allowed: Set<string>): Record<string, string> {
   const out: Record<string, string> = {};
   for (const name in headers) {

@@ -1,24 +1,36 @@
 /** The proxy as a program: configuration from the environment, SIGTERM and SIGINT drain it. */
-import { startProxy } from "./server.ts";
+import { type RunningProxy, startProxy } from "./server.ts";
+
+let proxy: RunningProxy | null = null;
+let stopping = false;
+
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await end();
+}
+
+/** Called when it is told to stop, or as soon as it runs when it was told before. */
+async function end(): Promise<void> {
+  if (proxy === null) return;
+  try {
+    await proxy.close();
+    process.exit(0);
+  } catch (error) {
+    console.error(error);
+    process.exit(1);
+  }
+}
+
+// Before the start: a signal that comes in the middle of it must not kill what has begun to write.
+process.on("SIGTERM", stop);
+process.on("SIGINT", stop);
+// A supervisor that dies takes its children along.
+if (process.connected) process.on("disconnect", stop);
 
 try {
-  const proxy = await startProxy(process.env);
-  let stopping = false;
-  const stop = () => {
-    if (stopping) return;
-    stopping = true;
-    proxy.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  // A supervisor that dies takes its children along.
-  if (process.connected) process.on("disconnect", stop);
+  proxy = await startProxy(process.env);
+  if (stopping) await end();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);

@@ -1,5 +1,6 @@
 /** The proxy's Prometheus metrics. Seconds and bytes, as Prometheus asks. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { DurationHistogram } from "./duration-histogram.ts";
 
 export class Metrics {
   readonly registry = new Registry();
@@ -11,25 +12,26 @@ export class Metrics {
     spoolDepth: () => 0,
     spoolAge: () => 0,
   };
-  readonly requests = this.#counter("llm_requests_total", "Requests by outcome", [
-    "route",
-    "status",
-    "outcome",
-  ]);
-  readonly latency = new Histogram({
+  /** Requests that ended since the last time somebody asked, by route, status and outcome. */
+  readonly #ended = new Map<string, number>();
+  readonly requests = this.#endedCounter();
+  readonly latency = new DurationHistogram(this.registry, {
     name: "llm_request_duration_seconds",
     help: "From the request's head to the answer's last byte",
-    labelNames: ["route"],
+    label: "route",
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900],
-    registers: [this.registry],
   });
-  readonly timeToFirstToken = new Histogram({
+  readonly timeToFirstToken = new DurationHistogram(this.registry, {
     name: "llm_time_to_first_token_seconds",
     help: "From the request's head to a stream's first byte",
-    labelNames: ["route"],
+    label: "route",
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers: [this.registry],
   });
+  readonly malformed = this.#counter(
+    "llm_malformed_requests_total",
+    "What came in and was not HTTP, too slow or too large a head; not audited, for it names nobody",
+    ["code"],
+  );
   readonly upstreamErrors = this.#counter("llm_upstream_errors_total", "Failures of the upstream by kind", [
     "kind",
   ]);
@@ -40,7 +42,7 @@ export class Metrics {
   readonly inFlight = this.#gauge("llm_requests_in_flight", "Requests being handled", "inFlight");
   readonly bufferedBytes = this.#gauge(
     "llm_buffered_request_bytes",
-    "Request bodies held in memory",
+    "Bytes of requests and answers held in memory",
     "bufferedBytes",
   );
   readonly unprotected = this.#counter(
@@ -79,6 +81,31 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** A request has ended. @param firstMs to a stream's first byte; null for what was no stream */
+  ended(route: string, status: number, outcome: string, latencyMs: number, firstMs: number | null): void {
+    const key = `${route} ${status} ${outcome}`;
+    this.#ended.set(key, (this.#ended.get(key) ?? 0) + 1);
+    this.latency.observe(route, latencyMs / 1000);
+    if (firstMs !== null) this.timeToFirstToken.observe(route, firstMs / 1000);
+  }
+
+  #endedCounter() {
+    const ended = this.#ended;
+    return new Counter({
+      name: "llm_requests_total",
+      help: "Requests by outcome",
+      labelNames: ["route", "status", "outcome"],
+      registers: [this.registry],
+      collect() {
+        for (const [key, count] of ended) {
+          const [route = "", status = "", outcome = ""] = key.split(" ");
+          this.inc({ route, status, outcome }, count);
+        }
+        ended.clear();
+      },
+    });
   }
 
   #counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []) {

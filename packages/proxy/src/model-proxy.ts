@@ -1,10 +1,12 @@
 /** What all requests of one proxy share: configuration, the upstream's connections, limits, capture and metrics. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { type Logger, pino } from "pino";
 import { Pool } from "undici";
 import { Capture } from "./capture.ts";
 import type { Config } from "./config.ts";
 import type { Exchange } from "./exchange.ts";
+import { loggedError } from "./logged-error.ts";
 import { Metrics } from "./metrics.ts";
 import { BufferBudget } from "./request-body.ts";
 
@@ -46,7 +48,11 @@ export class ModelProxy {
   }
 
   static async start(config: Config): Promise<ModelProxy> {
-    const log = pino({ level: config.LOG_LEVEL, base: { service: `proxy-${config.PROFILE}` } });
+    const log = pino({
+      level: config.LOG_LEVEL,
+      base: { service: `proxy-${config.PROFILE}` },
+      serializers: { err: loggedError },
+    });
     const metrics = new Metrics();
     return new ModelProxy(config, log, metrics, await Capture.start(config, metrics, log));
   }
@@ -68,10 +74,26 @@ export class ModelProxy {
     return this.#basePath === "" ? url : this.#basePath + url;
   }
 
-  discard(request: IncomingMessage): void {
+  /** The open exchange on a connection: at most one, see server.ts. */
+  exchangeOn(socket: Duplex): Exchange | null {
+    for (const exchange of this.#exchanges) if (exchange.socket === socket) return exchange;
+    return null;
+  }
+
+  /**
+   * Sends the whole answer to a request that is still arriving, and goes on reading for a while: a connection closed with unread
+   * bytes is reset by the kernel, and many clients then never see the answer (RFC 9112 §9.6).
+   */
+  linger(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+    response.write(body);
+    const end = () => {
+      clearTimeout(timer);
+      response.end();
+    };
+    const timer = setTimeout(end, DISCARD_MS);
+    request.once("end", end);
+    response.once("close", end);
     request.resume();
-    const timer = setTimeout(() => request.destroy(), DISCARD_MS);
-    request.once("close", () => clearTimeout(timer));
   }
 
   /** Lets open requests end, for as long as is given; then ends them. Uploads what the spool holds. */

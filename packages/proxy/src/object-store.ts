@@ -3,9 +3,9 @@
  * request (see docs/performance.md). Everything else in this product uses the SDK.
  */
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
-import { Hash } from "@smithy/hash-node";
-import { SignatureV4 } from "@smithy/signature-v4";
+import type { AwsCredentialIdentity } from "@smithy/types";
 import { type Dispatcher, Pool } from "undici";
+import { S3Signer } from "./s3-signature.ts";
 
 export interface StoreOptions {
   bucket: string;
@@ -31,12 +31,54 @@ export class StoreError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
+const RENEW_BEFORE_MS = 60_000;
+
+type Headers = Record<string, string | string[] | undefined>;
+
+interface Answer {
+  statusCode: number;
+  headers: Headers;
+  text: string;
+}
+
+/** Reads an answer, which is empty or a short error, without a stream. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #answer: Answer = { statusCode: 0, headers: {}, text: "" };
+
+  constructor(resolve: (answer: Answer) => void, reject: (error: Error) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onRequestStart(): void {}
+
+  onResponseStart(_controller: unknown, statusCode: number, headers: Headers): void {
+    this.#answer.statusCode = statusCode;
+    this.#answer.headers = headers;
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    this.#answer.text += chunk.toString("latin1");
+  }
+
+  onResponseEnd(): void {
+    this.#resolve(this.#answer);
+  }
+
+  onResponseError(_controller: unknown, error: Error & { code?: string }): void {
+    this.#reject(new StoreError(error.code ?? "network", error.message));
+  }
+}
 
 export class ObjectStore {
   readonly #pool: Pool;
   readonly #host: string;
   readonly #pathPrefix: string;
-  readonly #signer: SignatureV4;
+  readonly #signer: S3Signer;
+  readonly #provider = defaultProvider();
+  #credentials: AwsCredentialIdentity | null = null;
   /** Server's time minus ours, learnt from a refusal: a stepped clock must not stop the audit. */
   #skewMs = 0;
 
@@ -54,14 +96,7 @@ export class ObjectStore {
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
     });
-    this.#signer = new SignatureV4({
-      service: "s3",
-      region: options.region,
-      credentials: defaultProvider(),
-      sha256: Hash.bind(null, "sha256"),
-      uriEscapePath: false,
-      applyChecksum: false,
-    });
+    this.#signer = new S3Signer(options.region);
   }
 
   /**
@@ -99,29 +134,34 @@ export class ObjectStore {
     };
   }
 
-  async #send(method: "PUT" | "HEAD", key: string, body: Buffer | null, headers: Record<string, string>) {
+  async #send(
+    method: "PUT" | "HEAD",
+    key: string,
+    body: Buffer | null,
+    headers: Record<string, string>,
+  ): Promise<Answer> {
     const path = `${this.#pathPrefix}/${key}`;
-    const signed = await this.#signer.sign(
-      {
-        method,
-        protocol: "https:",
-        hostname: this.#host,
-        path,
-        query: {},
-        headers: { host: this.#host, ...headers },
-      },
-      this.#skewMs === 0 ? {} : { signingDate: new Date(Date.now() + this.#skewMs) },
-    );
-    let response: Dispatcher.ResponseData;
-    try {
-      response = await this.#pool.request({ method, path, headers: signed.headers, body });
-      const text = await response.body.text();
-      if (text.includes("RequestTimeTooSkewed")) this.#learnSkew(response.headers.date);
-      return { statusCode: response.statusCode, headers: response.headers, text };
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new StoreError(code ?? "network", message);
-    }
+    const credentials = this.#usable ?? (await this.#renew());
+    headers.host = this.#host;
+    const signed = this.#signer.sign(method, path, headers, credentials, Date.now() + this.#skewMs);
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#pool.dispatch({ method, path, headers: signed, body }, new AnswerReader(resolve, reject));
+    });
+    if (answer.text.includes("RequestTimeTooSkewed")) this.#learnSkew(answer.headers.date);
+    return answer;
+  }
+
+  /** Credentials that are good for a while yet; null when they must be asked for. */
+  get #usable(): AwsCredentialIdentity | null {
+    const { expiration } = this.#credentials ?? {};
+    return expiration === undefined || expiration.getTime() - Date.now() > RENEW_BEFORE_MS
+      ? this.#credentials
+      : null;
+  }
+
+  async #renew(): Promise<AwsCredentialIdentity> {
+    this.#credentials = await this.#provider();
+    return this.#credentials;
   }
 
   #learnSkew(date: string | string[] | undefined): void {

@@ -2,17 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { ApiError } from "@central-llm/core/api-error";
+import { GatheredBytes } from "./gathered-bytes.ts";
 import type { BodyKind } from "./spool-record.ts";
-
-export interface ReadBody {
-  body: Buffer;
-  kind: BodyKind;
-  /** The parsed body when it is a JSON object. */
-  json: Record<string, unknown> | null;
-  error: ApiError | null;
-}
-
-const EMPTY = Buffer.alloc(0);
 
 /** Bodies in memory over all requests, so that many large ones at once are refused instead of filling the memory. */
 export class BufferBudget {
@@ -23,6 +14,7 @@ export class BufferBudget {
     this.#limit = limit;
   }
 
+  /** @returns whether there was room; nothing is taken where there was none */
   take(bytes: number): boolean {
     if (this.used + bytes > this.#limit) return false;
     this.used += bytes;
@@ -51,43 +43,91 @@ function tooLarge(limit: number): ApiError {
   };
 }
 
-/**
- * Reads the body. Calls `done` once: with the body; or with an error and what came so far. Bytes taken from the budget are
- * counted in `held()`, for the caller to give back.
- */
-export function readBody(
-  request: IncomingMessage,
-  limit: number,
-  budget: BufferBudget,
-  done: (body: Buffer, error: ApiError | null, held: number) => void,
-): void {
-  const declared = request.headers["content-length"];
-  if (declared === undefined && request.headers["transfer-encoding"] === undefined) {
-    // No body by RFC 9112 §6.3; the message must still be consumed for the connection to be used again.
-    request.resume();
-    return done(EMPTY, null, 0);
+/** One request's body: what has come of it, within its own limit and the budget of all. */
+export class RequestBody {
+  readonly #limit: number;
+  readonly #budget: BufferBudget;
+  readonly #gathered = new GatheredBytes();
+  #taken = 0;
+  #reading = false;
+
+  /** @param limit bytes that this body may have */
+  constructor(limit: number, budget: BufferBudget) {
+    this.#limit = limit;
+    this.#budget = budget;
   }
-  if (declared !== undefined && Number(declared) > limit) return done(EMPTY, tooLarge(limit), 0);
-  let first: Buffer | null = null;
-  let more: Buffer[] | null = null;
-  let held = 0;
-  let finished = false;
-  const finish = (error: ApiError | null) => {
-    if (finished) return;
-    finished = true;
-    const body = first === null ? EMPTY : more === null ? first : Buffer.concat([first, ...more]);
-    done(body, error, held);
-  };
-  request.on("data", (chunk: Buffer) => {
-    if (finished) return;
-    if (held + chunk.length > limit) return finish(tooLarge(limit));
-    if (!budget.take(chunk.length)) return finish(OVERLOADED);
-    held += chunk.length;
-    if (first === null) first = chunk;
-    else if (more === null) more = [chunk];
-    else more.push(chunk);
-  });
-  request.on("end", () => finish(null));
+
+  /** All of it, or what has come so far. */
+  get bytes(): Buffer {
+    return this.#gathered.bytes;
+  }
+
+  /** Bytes that have come. */
+  get length(): number {
+    return this.#gathered.length;
+  }
+
+  /** What the audit keeps: at most `limit` bytes, and the hash of all of them where that is less. */
+  kept(limit: number): { bytes: Buffer | null; wholeSha256: string | undefined } {
+    if (this.length === 0) return { bytes: null, wholeSha256: undefined };
+    const wholeSha256 = this.length > limit ? this.#gathered.sha256() : undefined;
+    return { bytes: this.#gathered.beginning(limit), wholeSha256 };
+  }
+
+  /** The refusal of a body that says itself that it is too large. */
+  refusal(request: IncomingMessage): ApiError | null {
+    const declared = request.headers["content-length"];
+    return declared !== undefined && Number(declared) > this.#limit ? tooLarge(this.#limit) : null;
+  }
+
+  /** Calls `done` once: when the body is whole, or with the error for which it is not taken. Not when the client goes away. */
+  read(request: IncomingMessage, done: (problem: ApiError | null) => void): void {
+    const declared = request.headers["content-length"];
+    if (declared === undefined && request.headers["transfer-encoding"] === undefined) {
+      // No body by RFC 9112 §6.3; the message must still be consumed for the connection to be used again.
+      request.resume();
+      return done(null);
+    }
+    const expected = declared === undefined ? 0 : Number(declared);
+    this.#reading = true;
+    request.on("data", (chunk: Buffer) => {
+      if (!this.#reading) return;
+      const problem = this.#add(chunk, expected);
+      if (problem === null) return;
+      this.#reading = false;
+      done(problem);
+    });
+    request.on("end", () => {
+      if (!this.#reading) return;
+      this.#reading = false;
+      done(null);
+    });
+  }
+
+  #add(chunk: Buffer, expected: number): ApiError | null {
+    if (this.#gathered.length + chunk.length > this.#limit) return tooLarge(this.#limit);
+    this.#gathered.add(chunk, expected);
+    const more = this.#gathered.held - this.#taken;
+    if (more === 0) return null;
+    if (!this.#budget.take(more)) return OVERLOADED;
+    this.#taken += more;
+    return null;
+  }
+
+  /** Forgets it and gives its memory back to the budget. */
+  release(): void {
+    this.#reading = false;
+    this.#budget.give(this.#taken);
+    this.#taken = 0;
+    this.#gathered.clear();
+  }
+}
+
+export interface ClassifiedBody {
+  kind: BodyKind;
+  /** The parsed body when it is a JSON object. */
+  json: Record<string, unknown> | null;
+  error: ApiError | null;
 }
 
 const INVALID_JSON: ApiError = {
@@ -99,7 +139,7 @@ const INVALID_JSON: ApiError = {
 };
 
 /** What the body is. Only what claims to be JSON is refused for not being it; forms and audio pass as they are. */
-export function classifyBody(request: IncomingMessage, body: Buffer): Omit<ReadBody, "body"> {
+export function classifyBody(request: IncomingMessage, body: Buffer): ClassifiedBody {
   if (body.length === 0) return { kind: "none", json: null, error: null };
   const encoded = request.headers["content-encoding"] !== undefined;
   const type = request.headers["content-type"];

@@ -1,12 +1,13 @@
 /** The HTTP server: `/v1/*` is the model's, `/health`, `/ready` and `/metrics` are the operators'. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import type { AddressInfo, Socket } from "node:net";
 import { errorBody, INTERNAL } from "@central-llm/core/api-error";
 import { newRequestId } from "@central-llm/core/request-id";
 import { type Config, parseConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
+import { answerSocket, NO_TUNNELS, refuseMalformed } from "./malformed-request.ts";
 import { ModelProxy } from "./model-proxy.ts";
+import { originForm } from "./request-target.ts";
 
 export interface RunningProxy {
   port: number;
@@ -46,16 +47,46 @@ function listener(config: Config, proxy: ModelProxy): Server {
     maxHeaderSize: config.MAX_HEADER_BYTES,
     headersTimeout: config.HEAD_TIMEOUT_MS,
     requestTimeout: config.REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: Math.min(5_000, config.HEAD_TIMEOUT_MS),
+    connectionsCheckingInterval: Math.min(5_000, config.HEAD_TIMEOUT_MS, config.REQUEST_TIMEOUT_MS),
     // Longer than the load balancers' idle time-outs (ALB 60 s): they, not we, end idle connections.
     keepAliveTimeout: 75_000,
     noDelay: true,
   });
-  server.maxHeadersCount = 200;
-  server.on("request", (request, response) => route(proxy, request, response, false));
-  server.on("checkContinue", (request, response) => route(proxy, request, response, true));
-  server.on("clientError", refuseMalformed);
+  // node:http would drop what is beyond a count; we refuse it (request-target.ts).
+  server.maxHeadersCount = 0;
+  server.on("request", (request, response) => takeInTurn(proxy, request, response, false));
+  server.on("checkContinue", (request, response) => takeInTurn(proxy, request, response, true));
+  server.on("clientError", (error, socket) => refuseMalformed(proxy, error, socket));
+  server.on("connect", (_request, socket) => answerSocket(socket, NO_TUNNELS));
   return server;
+}
+
+/** Requests that wait behind an unanswered one on the same connection, at most. */
+const MOST_PIPELINED = 16;
+const waiting = new WeakMap<Socket, number>();
+
+/**
+ * Requests that a client sends ahead of the answers (RFC 9112 §9.3.2) are taken one after the other: node:http would hand all
+ * of them over at once, and tells only the first one when the client is gone.
+ */
+function takeInTurn(
+  proxy: ModelProxy,
+  request: IncomingMessage,
+  response: ServerResponse,
+  continues: boolean,
+): void {
+  if (response.socket !== null) return route(proxy, request, response, continues);
+  const { socket } = request;
+  const ahead = (waiting.get(socket) ?? 0) + 1;
+  if (ahead > MOST_PIPELINED) return void socket.destroy();
+  waiting.set(socket, ahead);
+  response.once("socket", () => {
+    waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+    // node:http is still in the middle of giving the connection to this answer.
+    setImmediate(() => {
+      if (!socket.destroyed) route(proxy, request, response, continues);
+    });
+  });
 }
 
 function route(
@@ -64,9 +95,8 @@ function route(
   response: ServerResponse,
   continues: boolean,
 ): void {
-  const url = request.url ?? "";
-  if (url.startsWith("/v1/")) return new Exchange(proxy, request, response).run(continues);
-  if (continues) response.writeContinue();
+  request.url = originForm(request.url ?? "");
+  if (request.url.startsWith("/v1/")) return new Exchange(proxy, request, response).run(continues);
   request.resume();
   operators(proxy, request, response).catch((error: unknown) => {
     proxy.log.error({ err: error }, "An operator's request failed");
@@ -108,7 +138,12 @@ async function operators(
 /** Ready: the upstream takes connections and the spool takes records. */
 async function ready(proxy: ModelProxy, response: ServerResponse): Promise<void> {
   const upstream = await proxy.pool
-    .request({ path: proxy.upstreamPath("/v1/models"), method: "GET", headersTimeout: 2_000 })
+    .request({
+      path: proxy.upstreamPath("/v1/models"),
+      method: "GET",
+      headersTimeout: 2_000,
+      bodyTimeout: 2_000,
+    })
     .then(async ({ body }) => {
       await body.dump();
       return true;
@@ -127,38 +162,4 @@ function answer(response: ServerResponse, status: number, type: string, body: st
     "x-request-id": newRequestId().id,
   });
   response.end(body);
-}
-
-const MALFORMED: Record<string, { status: string; code: string; message: string }> = {
-  HPE_HEADER_OVERFLOW: {
-    status: "431 Request Header Fields Too Large",
-    code: "headers_too_large",
-    message: "The request's headers are larger than the platform takes.",
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: "408 Request Timeout",
-    code: "request_timeout",
-    message: "The request did not arrive in time.",
-  },
-};
-const NOT_HTTP = {
-  status: "400 Bad Request",
-  code: "bad_request",
-  message: "This is not a valid HTTP/1.1 request.",
-};
-
-/** Answers what node's parser refuses. There is no request yet, so there is nothing to audit but the attempt's metric. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const { status, code, message } = MALFORMED[error.code ?? ""] ?? NOT_HTTP;
-  const body = errorBody({
-    status: Number(status.slice(0, 3)),
-    type: "invalid_request_error",
-    code,
-    message,
-  });
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `x-request-id: ${newRequestId().id}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

@@ -1,7 +1,12 @@
-/** Puts a streamed completion together, so that the audit holds what a reader of the stream had at its end. */
+/**
+ * Puts a streamed completion together, so that the audit holds what a reader of the stream had at its end. Names come from outside:
+ * objects are made without a prototype, so that `__proto__` is a name like any other.
+ */
 import { parseEvents } from "./server-sent-events.ts";
 
 type Json = Record<string, unknown>;
+
+const empty = (): Json => Object.create(null) as Json;
 
 /** @returns the completion as the server would have sent it without streaming, or null when the stream is of no known kind */
 export function assembleStream(text: string): Json | null {
@@ -34,7 +39,7 @@ const ended = (response: Json) => response.status !== "in_progress" && response.
 
 /** `chat.completion.chunk`s and `text_completion` chunks, by the index of their choice. */
 class ChunkAssembly {
-  readonly #top: Json = {};
+  readonly #top: Json = empty();
   readonly #choices = new Map<number, Json>();
 
   add(chunk: Json): void {
@@ -46,12 +51,13 @@ class ChunkAssembly {
       const index = typeof piece.index === "number" ? piece.index : 0;
       let choice = this.#choices.get(index);
       if (choice === undefined) {
-        choice = { index };
+        choice = empty();
+        choice.index = index;
         this.#choices.set(index, choice);
       }
       const { delta, ...rest } = piece;
       if (isObject(delta)) {
-        choice.message ??= {};
+        choice.message ??= empty();
         merge(choice.message as Json, delta);
       }
       merge(choice, rest);
@@ -87,7 +93,7 @@ function merge(into: Json, piece: Json): void {
     } else if (Array.isArray(value)) {
       into[name] = mergeList(Array.isArray(known) ? known : [], value);
     } else if (isObject(value)) {
-      const inner = isObject(known) ? known : {};
+      const inner = isObject(known) ? known : empty();
       merge(inner, value);
       into[name] = inner;
     } else {
@@ -106,7 +112,7 @@ function mergeList(list: unknown[], pieces: unknown[]): unknown[] {
     }
     let target = list.find((item) => isObject(item) && item.index === index) as Json | undefined;
     if (target === undefined) {
-      target = {};
+      target = empty();
       list.push(target);
     }
     merge(target, piece as Json);

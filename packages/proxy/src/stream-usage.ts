@@ -3,6 +3,8 @@
  * empty `choices` before `[DONE]`. The audit needs it always; a client that did not ask must not see it.
  */
 
+import { memberValue, withMember } from "./json-splice.ts";
+
 const USAGE_PATHS = new Set(["/v1/chat/completions", "/v1/completions"]);
 
 type Json = Record<string, unknown>;
@@ -15,20 +17,18 @@ type Json = Record<string, unknown>;
 export function askForUsage(path: string, original: Buffer, parsed: Json): Buffer | null {
   if (parsed.stream !== true || !USAGE_PATHS.has(path)) return null;
   const options = parsed.stream_options;
-  if (options === undefined) {
-    // Spliced in, so that every other byte (long numbers, duplicate keys) reaches the upstream as it was sent.
-    const brace = original.indexOf(0x7b);
-    return Buffer.concat([
-      original.subarray(0, brace + 1),
-      Buffer.from('"stream_options":{"include_usage":true},'),
-      original.subarray(brace + 1),
-    ]);
-  }
-  if (options !== null && typeof options === "object" && (options as Json).include_usage === true)
-    return null;
-  const stream_options = { ...(options as Json | null), include_usage: true };
-  return Buffer.from(JSON.stringify({ ...parsed, stream_options }));
+  if (options === undefined || options === null) return withMember(original, "stream_options", ASK);
+  // Options of another type are the upstream's to refuse.
+  if (typeof options !== "object" || Array.isArray(options)) return null;
+  if ((options as Json).include_usage === true) return null;
+  const span = memberValue(original, "stream_options");
+  if (span === null) return null; // Its name is written with escapes: nobody does, and the stream is served all the same.
+  const asking = withMember(original.subarray(span.from, span.to), "include_usage", TRUE);
+  return Buffer.concat([original.subarray(0, span.from), asking, original.subarray(span.to)]);
 }
+
+const TRUE = Buffer.from("true");
+const ASK = Buffer.from('{"include_usage":true}');
 
 /** More than this without an event's end is passed on unread: a usage chunk is a few hundred bytes. */
 const MAX_HELD = 64 * 1024;

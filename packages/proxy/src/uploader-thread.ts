@@ -7,6 +7,7 @@ import type { Watermark } from "./spool-layout.ts";
 import type { FromUploader, Progress, ToUploader, UploaderData } from "./uploader.ts";
 
 const RESTART_MS = 1_000;
+const MAX_MODELS = 64;
 
 interface Parts {
   writer: string;
@@ -21,6 +22,7 @@ export class UploaderThread {
   readonly #parts: Parts;
   #worker!: Worker;
   #closing = false;
+  readonly #models = new Set<string>();
   #oldest: number | null = null;
   onProgress: (progress: Progress) => void = () => {};
   onNameTaken: (id: string) => void = () => {};
@@ -66,7 +68,8 @@ export class UploaderThread {
     // Bundled as JavaScript for the image, run from its source elsewhere.
     const entry = import.meta.url.endsWith(".ts") ? "./uploader.ts" : "./uploader.js";
     const { log } = this.#parts;
-    this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: this.#data });
+    // The name is the thread's on Linux too: top -H and the bench tell it from the data path by it.
+    this.#worker = new Worker(new URL(entry, import.meta.url), { name: "uploader", workerData: this.#data });
     this.#worker.on("message", (message: FromUploader) => this.#receive(message));
     this.#worker.on("error", (error) => log.error({ err: error }, "The uploader's thread failed"));
     this.#worker.on("exit", () => {
@@ -77,6 +80,14 @@ export class UploaderThread {
 
   #send(message: ToUploader): void {
     this.#worker.postMessage(message);
+  }
+
+  /** Names come from clients and upstreams: beyond a number of them they share one label, or time series grow without end. */
+  #modelLabel(name: string): string {
+    if (this.#models.has(name)) return name;
+    if (this.#models.size >= MAX_MODELS) return "other";
+    this.#models.add(name);
+    return name;
   }
 
   #receive(message: FromUploader): void {
@@ -93,7 +104,8 @@ export class UploaderThread {
           metrics.uploadFailures.inc({ reason }, count);
         for (const [outcome, count] of Object.entries(message.recovered))
           metrics.recovered.inc({ outcome }, count);
-        for (const [model, { prompt, completion }] of Object.entries(message.tokens)) {
+        for (const [name, { prompt, completion }] of Object.entries(message.tokens)) {
+          const model = this.#modelLabel(name);
           metrics.tokens.inc({ model, direction: "prompt" }, prompt);
           metrics.tokens.inc({ model, direction: "completion" }, completion);
         }

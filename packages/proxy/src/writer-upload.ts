@@ -52,6 +52,7 @@ export class WriterUpload {
   readonly #window: Entry[] = [];
   readonly #stop: AbortSignal;
   #reader: SegmentReader | null = null;
+  #closedSize: number | null = null;
   #built: Checkpoint;
   #confirmed: Checkpoint;
   #savedAt = 0;
@@ -95,7 +96,9 @@ export class WriterUpload {
     for (;;) {
       this.#reader ??= await SegmentReader.open(this.#directory, this.#built.segment, this.#built.offset);
       const current = this.#built.segment === safe.segment;
-      const limit = current ? safe.bytes : await this.#reader.size();
+      // A segment that is not the current one grows no more.
+      if (!current) this.#closedSize ??= await this.#reader.size();
+      const limit = current ? safe.bytes : (this.#closedSize ?? 0);
       const frame = await this.#reader.next(limit);
       if (frame === "damaged") {
         throw new Error(
@@ -108,6 +111,7 @@ export class WriterUpload {
         if (current || this.#built.segment > safe.segment) break;
         await this.#reader.close();
         this.#reader = null;
+        this.#closedSize = null;
         this.#built = { ...this.#built, segment: this.#built.segment + 1, offset: 0 };
         this.#settle();
       }

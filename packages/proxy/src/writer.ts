@@ -67,8 +67,14 @@ export async function claimDeadWriters(
   for (const entry of (await readdir(spoolDirectory, { withFileTypes: true })).sort(byName)) {
     if (!entry.isDirectory()) continue;
     const [writer = "", owner = writer] = entry.name.split(CLAIM);
-    if (owner === own || (await answers(join(spoolDirectory, owner, LOCK_FILE)))) continue;
+    if (writer === own) continue;
     const directory = join(spoolDirectory, `${writer}${CLAIM}${own}`);
+    if (owner === own) {
+      // Taken by this process already: its uploader's thread died over it and was started again.
+      claimed.push({ writer, directory });
+      continue;
+    }
+    if (await answers(join(spoolDirectory, owner, LOCK_FILE))) continue;
     try {
       await rename(join(spoolDirectory, entry.name), directory);
       claimed.push({ writer, directory });

@@ -40,6 +40,11 @@ export class AuditTrail {
     return Buffer.from((await Body?.transformToByteArray()) ?? []);
   }
 
+  /** An object as it lies there. */
+  async text(key: string): Promise<string> {
+    return (await this.#bytes(key)).toString("utf8");
+  }
+
   async read(key: string): Promise<StoredRecord> {
     const bytes = await this.#bytes(key);
     return {

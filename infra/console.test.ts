@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { planOf } from "./plan/plan.ts";
+import { ofType, only } from "./plan/resource.ts";
+
+const plans = [
+  ["prod", await planOf("prod")],
+  ["dev", await planOf("dev")],
+] as const;
+
+describe.each(plans)("the console of %s", (stage, plan) => {
+  test("signs people in with a second factor, into groups that are its roles", () => {
+    const pool = only(plan, "aws:cognito/userPool:UserPool").inputs;
+    expect(pool.mfaConfiguration).toBe("ON");
+    expect(pool.adminCreateUserConfig).toEqual({ allowAdminCreateUserOnly: true });
+    expect(pool.passwordPolicy.minimumLength).toBeGreaterThanOrEqual(14);
+    expect(pool.deletionProtection).toBe(stage === "prod" ? "ACTIVE" : "INACTIVE");
+    const groups = ofType(plan, "aws:cognito/userGroup:UserGroup").map(({ inputs }) => inputs.name);
+    expect(groups).toEqual(["viewer", "auditor", "operator", "admin"]);
+    expect(only(plan, "aws:cognito/userPoolClient:UserPoolClient").inputs).toMatchObject({
+      generateSecret: false,
+      allowedOauthFlows: ["code"],
+      enableTokenRevocation: true,
+      accessTokenValidity: 15,
+    });
+  });
+
+  test("has an API that checks the tokens of that pool, and lets no other page read it", () => {
+    const authorizer = only(plan, "aws:apigatewayv2/authorizer:Authorizer").inputs;
+    expect(authorizer).toMatchObject({
+      authorizerType: "JWT",
+      jwtConfiguration: {
+        issuer: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_pool",
+        audiences: ["ConsoleClient-id"],
+      },
+    });
+    expect(only(plan, "aws:apigatewayv2/api:Api").inputs.corsConfiguration ?? {}).toEqual({});
+    for (const route of ofType(plan, "aws:apigatewayv2/route:Route")) {
+      expect(route.inputs.authorizationType, route.name).toBe("JWT");
+    }
+  });
+
+  test("answers with headers that a browser defends it by", () => {
+    const headers = only(plan, "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy");
+    const { securityHeadersConfig: security } = headers.inputs;
+    expect(security.strictTransportSecurity).toMatchObject({
+      accessControlMaxAgeSec: 31_536_000,
+      override: true,
+    });
+    expect(security.frameOptions.frameOption).toBe("DENY");
+    const policy = security.contentSecurityPolicy.contentSecurityPolicy;
+    expect(policy).toMatch(/^default-src 'self';/);
+    expect(policy).not.toMatch(/unsafe-inline|unsafe-eval|\*/);
+    const distribution = only(plan, "aws:cloudfront/distribution:Distribution").inputs;
+    expect(distribution.defaultCacheBehavior).toMatchObject({
+      responseHeadersPolicyId: headers.id,
+      viewerProtocolPolicy: "redirect-to-https",
+    });
+    expect(distribution.aliases).toEqual([
+      stage === "prod" ? "console.llm.example.com" : "console.dev.llm.example.com",
+    ]);
+  });
+});

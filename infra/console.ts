@@ -1,0 +1,147 @@
+/** The audit console: a static site and its API on one CloudFront origin, behind sign-in. */
+import { AUDIT_PREFIX } from "@central-llm/core/platform";
+import { deadLetterQueue, queue } from "./audit-ingest.ts";
+import { bucket } from "./audit-storage.ts";
+import { table } from "./audit-table.ts";
+import { CONSOLE_HOST, issuer } from "./console-sign-in.ts";
+import { zoneId } from "./domain.ts";
+import { key } from "./encryption.ts";
+import { lambdaFunction } from "./lambda-function.ts";
+import { LAMBDA_FUNCTIONS } from "./lambda-functions.ts";
+import { named, settings } from "./stage.ts";
+
+/** The console's source, once it is in the repository; until then a page that says so. */
+const WEB = { path: "packages/web", written: false };
+
+const api = new sst.aws.ApiGatewayV2("ConsoleApi", {
+  // Same origin as the site: no other page may read its answers.
+  cors: false,
+  transform: {
+    api: (args) => {
+      args.name = named("central-llm-console-api");
+    },
+    logGroup: (args, opts) => {
+      args.name = `/aws/apigateway/${named("central-llm-console-api")}`;
+      args.retentionInDays = settings.logRetentionDays;
+      args.kmsKeyId = key.arn;
+      opts.ignoreChanges = [];
+    },
+    route: { handler: { runtime: "nodejs24.x" } },
+  },
+});
+const authorizer = api.addAuthorizer({
+  name: "oidc",
+  jwt: { issuer: issuer.url, audiences: [issuer.audience] },
+});
+
+const { api: handler, replay } = LAMBDA_FUNCTIONS;
+if (handler.written) {
+  api.route(
+    "ANY /api/{proxy+}",
+    lambdaFunction(
+      handler,
+      {
+        TABLE_NAME: table.name,
+        AUDIT_BUCKET: bucket.name,
+        AUDIT_PREFIX,
+        INGEST_QUEUE_URL: queue.url,
+        AUDIT_DLQ_URL: deadLetterQueue.url,
+      },
+      [
+        {
+          actions: ["dynamodb:Query", "dynamodb:BatchGetItem"],
+          resources: [table.arn, $interpolate`${table.arn}/index/*`],
+        },
+        {
+          actions: ["s3:GetObject", "s3:PutObject"],
+          resources: [$interpolate`${bucket.arn}/${AUDIT_PREFIX}/*`],
+        },
+        {
+          actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+          resources: [deadLetterQueue.arn],
+        },
+        { actions: ["sqs:SendMessage"], resources: [queue.arn] },
+        { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
+      ],
+    ),
+    { auth: { jwt: { authorizer: authorizer.id } } },
+  );
+}
+if (replay.written) {
+  new sst.aws.Function(
+    "Replay",
+    lambdaFunction(replay, { INGEST_QUEUE_URL: queue.url, AUDIT_DLQ_URL: deadLetterQueue.url }, [
+      {
+        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        resources: [deadLetterQueue.arn],
+      },
+      { actions: ["sqs:SendMessage"], resources: [queue.arn] },
+      { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
+    ]),
+  );
+}
+
+const securityHeaders = new aws.cloudfront.ResponseHeadersPolicy("ConsoleHeaders", {
+  name: named("central-llm-console"),
+  securityHeadersConfig: {
+    strictTransportSecurity: {
+      accessControlMaxAgeSec: 31_536_000,
+      includeSubdomains: true,
+      preload: true,
+      override: true,
+    },
+    contentTypeOptions: { override: true },
+    frameOptions: { frameOption: "DENY", override: true },
+    referrerPolicy: { referrerPolicy: "no-referrer", override: true },
+    contentSecurityPolicy: {
+      // The issuer is the one foreign origin that a page talks to, when signing in.
+      contentSecurityPolicy: $interpolate`default-src 'self'; connect-src 'self' ${issuer.origins}; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'`,
+      override: true,
+    },
+  },
+  customHeadersConfig: {
+    items: [
+      { header: "Permissions-Policy", value: "camera=(), microphone=(), geolocation=()", override: true },
+      { header: "Cross-Origin-Opener-Policy", value: "same-origin", override: true },
+    ],
+  },
+});
+
+const router = new sst.aws.Router("ConsoleRouter", {
+  domain: { name: CONSOLE_HOST, dns: sst.aws.dns({ zone: zoneId }) },
+  transform: {
+    cdn: (args) => {
+      args.transform = {
+        distribution: (distribution) => {
+          distribution.comment = named("central-llm-console");
+          distribution.defaultCacheBehavior = $util
+            .output(distribution.defaultCacheBehavior)
+            .apply((behavior) => ({ ...behavior, responseHeadersPolicyId: securityHeaders.id }));
+        },
+      };
+    },
+  },
+});
+router.route("/api", api.url);
+const site = new sst.aws.StaticSite("Console", {
+  router: { instance: router },
+  ...(WEB.written
+    ? { path: WEB.path, build: { command: "npm run build", output: "dist" } }
+    : { path: "infra/holding-page" }),
+  transform: {
+    assets: (args) => {
+      args.cors = false;
+      args.versioning = true;
+    },
+  },
+  environment: { VITE_OIDC_ISSUER: issuer.url, VITE_OIDC_CLIENT: issuer.audience },
+});
+
+if (!site.nodes.assets) throw new Error("a site without files");
+// Public files: S3's own key, which CloudFront may use without a right to ours.
+new aws.s3.BucketServerSideEncryptionConfiguration("ConsoleAssetsEncryption", {
+  bucket: site.nodes.assets.name,
+  rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }],
+});
+
+export const { url } = router;

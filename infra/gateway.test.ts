@@ -1,0 +1,242 @@
+import { describe, expect, test } from "vitest";
+import { planOf } from "./plan/plan.ts";
+import {
+  containersOf,
+  environmentOf,
+  type Inputs,
+  ofType,
+  only,
+  type Plan,
+  SECRET,
+} from "./plan/resource.ts";
+
+const [prod, dev] = [await planOf("prod"), await planOf("dev")];
+const both = [
+  ["prod", prod],
+  ["dev", dev],
+] as const;
+
+const task = (plan: Plan) => only(plan, "aws:ecs/taskDefinition:TaskDefinition", "GatewayTask");
+const container = (plan: Plan, name: string): Inputs =>
+  containersOf(task(plan)).find((one) => one.name === name) ?? {};
+
+describe.each(both)("the load balancer of %s", (_, plan) => {
+  test("speaks TLS 1.3 and 1.2, sends plain HTTP to HTTPS and asks browsers to remember that", () => {
+    const listener = (name: string) => only(plan, "aws:lb/listener:Listener", name).inputs;
+    expect(listener("GatewayHttps")).toMatchObject({
+      port: 443,
+      protocol: "HTTPS",
+      sslPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06",
+      routingHttpResponseStrictTransportSecurityHeaderValue: expect.stringContaining("max-age=31536000"),
+    });
+    expect(listener("GatewayHttp").defaultActions).toEqual([
+      { type: "redirect", redirect: { protocol: "HTTPS", port: "443", statusCode: "HTTP_301" } },
+    ]);
+  });
+
+  test("has the seed's times, and access logs", () => {
+    const balancer = only(plan, "aws:lb/loadBalancer:LoadBalancer", "GatewayBalancer").inputs;
+    expect(balancer).toMatchObject({
+      loadBalancerType: "application",
+      idleTimeout: 60,
+      dropInvalidHeaderFields: true,
+      enableDeletionProtection: plan.stage === "prod",
+      accessLogs: { enabled: true },
+      subnets: ["PublicSubnetA-id", "PublicSubnetB-id"],
+    });
+    expect(only(plan, "aws:lb/targetGroup:TargetGroup", "GatewayTargets").inputs).toMatchObject({
+      port: 4000,
+      protocol: "HTTP",
+      targetType: "ip",
+      deregistrationDelay: 30,
+      stickiness: { enabled: false },
+      healthCheck: {
+        path: "/health",
+        interval: 30,
+        timeout: 5,
+        healthyThreshold: 2,
+        unhealthyThreshold: 3,
+        matcher: "200",
+      },
+    });
+  });
+
+  test("hides what the proxy tells its operators", () => {
+    const rule = only(plan, "aws:lb/listenerRule:ListenerRule").inputs;
+    expect(rule.conditions).toEqual([{ pathPattern: { values: ["/metrics", "/ready"] } }]);
+    expect(rule.actions[0].fixedResponse.statusCode).toBe("404");
+  });
+});
+
+describe.each(both)("the service of %s", (_, plan) => {
+  test("rolls out without an interruption and rolls back by itself", () => {
+    expect(only(plan, "aws:ecs/service:Service", "GatewayService").inputs).toMatchObject({
+      launchType: "FARGATE",
+      deploymentMinimumHealthyPercent: 100,
+      deploymentMaximumPercent: 200,
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+      healthCheckGracePeriodSeconds: 60,
+      enableExecuteCommand: false,
+    });
+  });
+
+  test("scales by CPU, quickly up and slowly down", () => {
+    const { minCapacity, maxCapacity } = only(plan, "aws:appautoscaling/target:Target").inputs;
+    expect([minCapacity, maxCapacity]).toEqual(plan.stage === "prod" ? [2, 5] : [1, 2]);
+    expect(
+      only(plan, "aws:appautoscaling/policy:Policy").inputs.targetTrackingScalingPolicyConfiguration,
+    ).toMatchObject({
+      predefinedMetricSpecification: { predefinedMetricType: "ECSServiceAverageCPUUtilization" },
+      targetValue: 70,
+      scaleInCooldown: 300,
+      scaleOutCooldown: 60,
+    });
+  });
+
+  test("gets its secrets by name, and has none in its text", () => {
+    const text = task(plan).inputs.containerDefinitions as string;
+    // A secret value anywhere in the text would have made the whole text a secret.
+    expect(text).not.toBe(SECRET);
+    expect(text).not.toContain("plan-only");
+    const secrets = container(plan, "audit-proxy").secrets.map((secret: Inputs) => [
+      secret.name,
+      secret.valueFrom,
+    ]);
+    expect(Object.fromEntries(secrets)).toEqual({
+      DATABASE_USERNAME: expect.stringMatching(/^arn:aws:secretsmanager:.*:username::$/),
+      DATABASE_PASSWORD: expect.stringMatching(/^arn:aws:secretsmanager:.*:password::$/),
+      LITELLM_MASTER_KEY: expect.stringMatching(/^arn:aws:secretsmanager:.*llmlite-master-key/),
+    });
+    const value = only(plan, "aws:secretsmanager/secretVersion:SecretVersion").inputs.secretString;
+    expect(value).toBe(SECRET);
+    for (const one of containersOf(task(plan))) {
+      for (const [name, set] of Object.entries(environmentOf(one))) {
+        if (name !== "LITELLM_CONFIG") expect(`${name}=${set}`).not.toMatch(/PASSWORD|MASTER_KEY|postgres:/);
+      }
+    }
+  });
+});
+
+describe("prod's engine", () => {
+  test("is LiteLLM by digest on port 4001, behind our proxy in a task that is large enough for both", () => {
+    expect(task(prod).inputs).toMatchObject({ cpu: "2048", memory: "4096" });
+    const litellm = container(prod, "litellm-proxy");
+    expect(litellm.image).toMatch(/^ghcr\.io\/berriai\/litellm@sha256:[0-9a-f]{64}$/);
+    expect(litellm.command.join()).toContain("--port 4001");
+    expect(litellm.portMappings).toBeUndefined();
+    expect(environmentOf(litellm)).toMatchObject({
+      LITELLM_LOG: "INFO",
+      STORE_MODEL_IN_DB: "True",
+      AWS_REGION: "eu-central-1",
+    });
+    const proxy = container(prod, "audit-proxy");
+    expect(environmentOf(proxy)).toMatchObject({
+      PROFILE: "gateway",
+      PORT: "4000",
+      GATEWAY_ENGINE: "litellm",
+      LITELLM_URL: "http://127.0.0.1:4001",
+    });
+    const sum = (part: "cpu" | "memory") =>
+      containersOf(task(prod)).reduce((total, one) => total + (one[part] ?? 0), 0);
+    expect(sum("cpu")).toBeLessThanOrEqual(2048);
+    expect(sum("memory")).toBeLessThanOrEqual(4096);
+  });
+
+  test("is configured from the model list, with nothing secret in it", () => {
+    const config = JSON.parse(environmentOf(container(prod, "litellm-proxy")).LITELLM_CONFIG ?? "{}");
+    expect(config.model_list.map((model: Inputs) => [model.model_name, model.litellm_params.model])).toEqual([
+      ["claude-3-5-sonnet", "bedrock/anthropic.claude-3-5-sonnet-20241022-v2:0"],
+      ["claude-3-opus", "bedrock/anthropic.claude-3-opus-20240229-v1:0"],
+    ]);
+    expect(config.general_settings.master_key).toBe("os.environ/LITELLM_MASTER_KEY");
+  });
+
+  test("migrates the database before it serves", () => {
+    const [migration, dependent] = [container(prod, "litellm-migration"), container(prod, "litellm-proxy")];
+    expect(migration.essential).toBe(false);
+    expect(dependent.dependsOn).toEqual([{ containerName: "litellm-migration", condition: "SUCCESS" }]);
+    expect(environmentOf(dependent).DISABLE_SCHEMA_UPDATE).toBe("True");
+  });
+});
+
+test("dev's engine is our own: one container of a quarter of a CPU", () => {
+  expect(containersOf(task(dev)).map(({ name }) => name)).toEqual(["audit-proxy"]);
+  expect(task(dev).inputs).toMatchObject({ cpu: "256", memory: "512" });
+  expect(environmentOf(container(dev, "audit-proxy")).GATEWAY_ENGINE).toBe("native");
+});
+
+describe("the database", () => {
+  test("of prod is seed 004 §4.4's", () => {
+    expect(only(prod, "aws:rds/instance:Instance").inputs).toMatchObject({
+      identifier: "llmlite-postgres",
+      engine: "postgres",
+      engineVersion: "15",
+      instanceClass: "db.t4g.small",
+      dbName: "litellm_db",
+      port: 5432,
+      storageType: "gp3",
+      allocatedStorage: 20,
+      maxAllocatedStorage: 100,
+      multiAz: true,
+      backupRetentionPeriod: 7,
+      backupWindow: "03:00-04:00",
+      maintenanceWindow: "sun:04:00-sun:05:00",
+      monitoringInterval: 60,
+      performanceInsightsEnabled: true,
+      performanceInsightsRetentionPeriod: 7,
+      enabledCloudwatchLogsExports: ["postgresql", "upgrade"],
+      deletionProtection: true,
+      skipFinalSnapshot: false,
+      vpcSecurityGroupIds: ["RdsGroup-id"],
+    });
+    expect(only(prod, "aws:rds/subnetGroup:SubnetGroup").inputs.subnetIds).toEqual([
+      "DatabaseSubnetA-id",
+      "DatabaseSubnetB-id",
+    ]);
+  });
+
+  test("of dev is small and single", () => {
+    expect(only(dev, "aws:rds/instance:Instance").inputs).toMatchObject({
+      instanceClass: "db.t4g.micro",
+      multiAz: false,
+      deletionProtection: false,
+    });
+  });
+
+  test.each(both)("of %s takes TLS only and has a password that RDS makes and changes", (_, plan) => {
+    const { parameters, family } = only(plan, "aws:rds/parameterGroup:ParameterGroup").inputs;
+    expect(family).toBe("postgres15");
+    expect(parameters).toContainEqual({ name: "rds.force_ssl", value: "1" });
+    expect(parameters).toContainEqual({ name: "log_min_duration_statement", value: "1000" });
+    const database = only(plan, "aws:rds/instance:Instance").inputs;
+    expect(database.manageMasterUserPassword).toBe(true);
+    expect(database.password).toBeUndefined();
+    expect(
+      only(plan, "aws:secretsmanager/secretRotation:SecretRotation").inputs.rotationRules.scheduleExpression,
+    ).toMatch(/SUN/);
+  });
+
+  test.each(both)("of %s has its tasks started anew after each change of the password", (_, plan) => {
+    const rule = only(plan, "aws:cloudwatch/eventRule:EventRule", "PasswordRotated").inputs;
+    expect(JSON.parse(rule.eventPattern).detail.EventID).toEqual(["RDS-EVENT-0016"]);
+    const definition = JSON.parse(only(plan, "aws:sfn/stateMachine:StateMachine").inputs.definition);
+    expect(definition.States.Restart).toMatchObject({
+      Resource: "arn:aws:states:::aws-sdk:ecs:updateService",
+      Parameters: { ForceNewDeployment: true },
+    });
+    expect(only(plan, "aws:cloudwatch/eventTarget:EventTarget", "PasswordRotatedRestart").inputs.rule).toBe(
+      rule.name,
+    );
+  });
+});
+
+test("every stage answers to its own name, with a certificate proven in its own zone", () => {
+  for (const [plan, host] of [
+    [prod, "gateway.llm.example.com"],
+    [dev, "gateway.dev.llm.example.com"],
+  ] as const) {
+    expect(only(plan, "aws:acm/certificate:Certificate", "GatewayCertificate").inputs.domainName).toBe(host);
+    const names = ofType(plan, "aws:route53/record:Record").map(({ inputs }) => inputs.name);
+    expect(names).toEqual(expect.arrayContaining([host, `_validate.${host}`]));
+  }
+});

@@ -1,0 +1,65 @@
+/**
+ * `npm run infra:mutate`: breaks one setting after the other in a copy of the sources and runs the tests that hold it.
+ * A mutation that no test notices is a line of the description that nothing holds. Takes some minutes.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { withCheckout } from "./checkout.ts";
+import { MUTATIONS, type Mutation } from "./mutations.ts";
+
+interface Report {
+  testResults: { message: string; assertionResults: { status: string; fullName: string }[] }[];
+}
+
+/** The first test that fails, or why no test could run; null when all pass. */
+function firstFailure(root: string, suite: string): string | null {
+  const result = join(root, "result.json");
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const run = spawnSync(
+    process.execPath,
+    [vitest, "run", `infra/${suite}.test.ts`, "--reporter=json", `--outputFile=${result}`],
+    { cwd: root, encoding: "utf8" },
+  );
+  if (run.status === 0) return null;
+  const { testResults } = JSON.parse(readFileSync(result, "utf8")) as Report;
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "failed"),
+  );
+  return failed[0]?.fullName ?? testResults.find(({ message }) => message)?.message ?? run.stderr;
+}
+
+function apply(root: string, { file, from, to }: Mutation): () => void {
+  const path = join(root, file);
+  const before = readFileSync(path, "utf8");
+  if (before.split(from).length !== 2) throw new Error(`${file} must have this once: ${from}`);
+  writeFileSync(
+    path,
+    before.replace(from, () => to),
+  );
+  return () => writeFileSync(path, before);
+}
+
+const one = (text: string) => text.trim().replace(/\s+/g, " ");
+
+const unnoticed = await withCheckout(null, async (root) => {
+  for (const suite of new Set(MUTATIONS.map((mutation) => mutation.suite))) {
+    const clean = firstFailure(root, suite);
+    if (clean !== null) throw new Error(`a test fails before anything is broken: ${clean}`);
+  }
+  console.log("unbroken: every test passes");
+  let missed = 0;
+  for (const [index, mutation] of MUTATIONS.entries()) {
+    const restore = apply(root, mutation);
+    const failure = firstFailure(root, mutation.suite);
+    restore();
+    if (failure === null) missed++;
+    const verdict = failure === null ? "NOT NOTICED" : one(failure).slice(0, 120);
+    console.log(
+      `${index + 1}. ${mutation.file}: ${one(mutation.from)} → ${one(mutation.to) || "(nothing)"}\n   ${verdict}`,
+    );
+  }
+  return missed;
+});
+console.log(`${MUTATIONS.length} settings broken, ${MUTATIONS.length - unnoticed} noticed`);
+process.exitCode = unnoticed === 0 ? 0 : 1;

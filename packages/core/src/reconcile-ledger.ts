@@ -1,0 +1,99 @@
+/**
+ * What is known of each hour's completeness, kept in the audit bucket beside the trail:
+ * `reconcile/YYYY/MM/DD/HH/<time>.json`, a new object for each run, the last one counts.
+ */
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { type Report, reconcile, type Source, State } from "./reconcile.ts";
+
+export const LEDGER_PREFIX = "reconcile";
+const HOUR_MS = 3_600_000;
+/** An hour is looked at when its last records had time to arrive and be ingested. */
+const SETTLED_MS = 15 * 60_000;
+/** An hour that is not complete is looked at again, each time the function runs, for so long. */
+const LOOK_BACK_HOURS = 48;
+
+export type Entry = { kind: "report"; report: Report } | { kind: "state"; state: State };
+
+export interface Ledger {
+  latest(hour: number): Promise<Entry | null>;
+  save(hour: number, entry: Entry): Promise<void>;
+}
+
+const folder = (hour: number) => {
+  const iso = new Date(hour).toISOString();
+  return `${LEDGER_PREFIX}/${iso.slice(0, 10).replaceAll("-", "/")}/${iso.slice(11, 13)}/`;
+};
+
+export function ledger(s3: S3Client, bucket: string): Ledger {
+  return {
+    async latest(hour) {
+      let last: string | undefined;
+      let ContinuationToken: string | undefined;
+      do {
+        const page = await s3.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: folder(hour), ContinuationToken }),
+        );
+        last = page.Contents?.at(-1)?.Key ?? last;
+        ContinuationToken = page.NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+      if (last === undefined) return null;
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: last }));
+      const entry = JSON.parse((await Body?.transformToString()) ?? "") as Entry;
+      return entry.kind === "state" ? { kind: "state", state: State.parse(entry.state) } : entry;
+    },
+    async save(hour, entry) {
+      await s3.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: `${folder(hour)}${Date.now()}.json`,
+          Body: JSON.stringify(entry),
+          ContentType: "application/json",
+          IfNoneMatch: "*",
+        }),
+      );
+    },
+  };
+}
+
+export interface HourResult {
+  hour: string;
+  /** Null when the time ran out; the next run goes on with it. */
+  report: Report | null;
+}
+
+/**
+ * Reconciles the settled hours of the last two days that are not known to be complete, oldest first.
+ * @param signal ends it between two slices; the state is saved
+ */
+export async function reconcileHours(
+  source: Source,
+  book: Ledger,
+  now: number,
+  signal: AbortSignal,
+): Promise<HourResult[]> {
+  const results: HourResult[] = [];
+  const newest = Math.floor((now - SETTLED_MS) / HOUR_MS) - 1;
+  for (let number = newest - LOOK_BACK_HOURS + 1; number <= newest && !signal.aborted; number++) {
+    const hour = number * HOUR_MS;
+    const entry = await book.latest(hour);
+    if (entry?.kind === "report" && entry.report.complete) continue;
+    let state: State | undefined;
+    const report = await reconcile(
+      source,
+      { from: hour, to: hour + HOUR_MS },
+      {
+        now,
+        signal,
+        ...(entry?.kind === "state" ? { resume: entry.state } : {}),
+        ...(entry?.kind === "report" ? { sentBefore: new Set(entry.report.missingRows.keys) } : {}),
+        onProgress: (reached) => {
+          state = reached;
+        },
+      },
+    );
+    if (report) await book.save(hour, { kind: "report", report });
+    else if (state) await book.save(hour, { kind: "state", state });
+    results.push({ hour: new Date(hour).toISOString(), report });
+  }
+  return results;
+}

@@ -1,0 +1,106 @@
+/** The Lambda host as a process of its own: the platform's functions with their triggers. */
+import { join } from "node:path";
+import * as Platform from "@central-llm/core/platform";
+import { z } from "zod";
+import { CREDENTIALS } from "./audit-platform.ts";
+import { lambdaFunction } from "./lambda-function.ts";
+import { startQueueSource } from "./lambda-queue-source.ts";
+import { startSchedule } from "./lambda-schedule.ts";
+
+const settings = z
+  .object({
+    AWS_ENDPOINT_URL: z.url(),
+    AWS_REGION: z.string().min(1),
+    TABLE_NAME: z.string().min(1),
+    INGEST_QUEUE_URL: z.url(),
+    AUDIT_DLQ_URL: z.url(),
+    AUDIT_BUCKET: z.string().min(1),
+    AUDIT_PREFIX: z.string().min(1),
+    /** Holds the handlers. Sources, not bundles: a stack trace names the line, and a change needs no build. */
+    FUNCTIONS_DIR: z
+      .string()
+      .min(1)
+      .default(join(import.meta.dirname, "../../functions/src")),
+    /** Seconds after which a failed message comes again; AWS waits for the queue's visibility time-out (minutes). */
+    RETRY_AFTER: z.coerce.number().min(0).default(2),
+  })
+  .parse(process.env);
+
+const log = (line: string) => console.log(line);
+const { AWS_REGION: region, AWS_ENDPOINT_URL: endpoint } = settings;
+const { INGEST } = Platform;
+
+const ingest = lambdaFunction(
+  {
+    name: Platform.INGEST_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "ingest.ts"),
+    environment: {
+      TABLE_NAME: settings.TABLE_NAME,
+      MAX_PREVIEW_CHARS: String(Platform.MAX_PREVIEW_CHARS),
+      AUDIT_DLQ_URL: settings.AUDIT_DLQ_URL,
+      AWS_ENDPOINT_URL: endpoint,
+    },
+    region,
+    timeoutSeconds: INGEST.timeoutSeconds,
+    memoryMb: 512,
+    // Two cores serve a developer's whole machine; AWS's ten would only take turns here.
+    maxConcurrency: 2,
+  },
+  log,
+);
+const source = await startQueueSource(
+  ingest,
+  {
+    queueUrl: settings.INGEST_QUEUE_URL,
+    batchSize: INGEST.batchSize,
+    batchingWindow: INGEST.batchingWindow,
+    maxConcurrency: 2,
+    // A killed host's messages come back after this, not after AWS's six minutes.
+    visibilityTimeout: INGEST.timeoutSeconds + 5,
+    retryAfter: settings.RETRY_AFTER,
+  },
+  { endpoint, region, credentials: CREDENTIALS },
+  log,
+);
+const reconcile = lambdaFunction(
+  {
+    name: Platform.RECONCILE_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "reconcile.ts"),
+    environment: {
+      TABLE_NAME: settings.TABLE_NAME,
+      AUDIT_BUCKET: settings.AUDIT_BUCKET,
+      AUDIT_PREFIX: settings.AUDIT_PREFIX,
+      INGEST_QUEUE_URL: settings.INGEST_QUEUE_URL,
+      AWS_ENDPOINT_URL: endpoint,
+    },
+    region,
+    timeoutSeconds: Platform.RECONCILE.timeoutSeconds,
+    memoryMb: Platform.RECONCILE.memoryMb,
+    maxConcurrency: 1,
+  },
+  log,
+);
+const stopSchedule = startSchedule(
+  reconcile,
+  Platform.RECONCILE_FUNCTION,
+  Platform.RECONCILE.everyMinutes * 60_000,
+);
+// Before the first event, so that it does not wait for a cold start.
+ingest.warm();
+console.log(
+  JSON.stringify({
+    level: "info",
+    msg: "listening",
+    functions: [ingest.settings.name, reconcile.settings.name],
+  }),
+);
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.once(signal, () => {
+    stopSchedule();
+    source
+      .stop()
+      .then(() => Promise.all([ingest.stop(), reconcile.stop()]))
+      .then(() => process.exit(0));
+  });
+}

@@ -1,0 +1,22 @@
+/** EventBridge Scheduler's `rate(…)`: calls a function again and again, the first time after one interval. */
+import { randomUUID } from "node:crypto";
+import type { LambdaFunction } from "./lambda-function.ts";
+
+/** @returns how to stop it; a call in hand goes on */
+export function startSchedule(fn: LambdaFunction, name: string, rateMs: number): () => void {
+  const { region } = fn.settings;
+  const timer = setInterval(() => {
+    void fn.invoke({
+      version: "0",
+      id: randomUUID(),
+      "detail-type": "Scheduled Event",
+      source: "aws.scheduler",
+      account: "000000000000",
+      time: `${new Date().toISOString().slice(0, 19)}Z`,
+      region,
+      resources: [`arn:aws:scheduler:${region}:000000000000:schedule/default/${name}`],
+      detail: "{}",
+    });
+  }, rateMs);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,155 @@
+/** The programs of the local platform: what runs, with which environment, in the order in which it starts. */
+import { join } from "node:path";
+import * as Platform from "@central-llm/core/platform";
+import { CREDENTIALS } from "./audit-platform.ts";
+import { REGION } from "./aws-endpoint.ts";
+import type { LocalFolder } from "./local-folder.ts";
+import type { PortName } from "./local-ports.ts";
+import type { Program } from "./supervised-process.ts";
+
+export interface PlatformSettings {
+  folder: LocalFolder;
+  ports: Record<PortName, number>;
+  usagePlan: string;
+  /** An OpenAI-compatible server in place of the demo model. */
+  upstreamUrl: string | undefined;
+  /** Of the person at the terminal: variables that reach the proxy unchanged. */
+  environment: NodeJS.ProcessEnv;
+}
+
+/** What a person may set for the proxy. */
+const PROXY_VARIABLES = [
+  "AUDIT_MODE",
+  "AUDIT_MAX_BODY_BYTES",
+  "LOG_LEVEL",
+  "STREAM_USAGE",
+  "UPSTREAM_API_KEY",
+  "UPSTREAM_PROVIDER",
+  "FIRST_BYTE_TIMEOUT_MS",
+  "IDLE_TIMEOUT_MS",
+];
+
+const local = (port: number) => `http://127.0.0.1:${port}`;
+
+/** `AWS_ENDPOINT_URL` and its companions for any AWS client. */
+export function awsVariables(ports: Record<PortName, number>): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL: local(ports.aws),
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  };
+}
+
+function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+}
+
+/** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
+export const STOP_ORDER = ["edge", "proxy", "lambda", "model", "aws"] as const;
+
+/** In order of start; those of one row start together. */
+export function platformPrograms(settings: PlatformSettings): Program[][] {
+  const { folder, ports } = settings;
+  const queueUrl = (name: string) => `${local(ports.aws)}/000000000000/${name}`;
+  const program = (
+    name: (typeof STOP_ORDER)[number],
+    file: string,
+    environment: Record<string, string>,
+    healthUrl: string | null,
+  ): Program => ({
+    name,
+    file: join(import.meta.dirname, file),
+    // TZ and the like are left out on purpose: a server's processes have none of a person's settings.
+    environment: {
+      NODE_ENV: "development",
+      NODE_COMPILE_CACHE: folder.cache,
+      // Without it, Node has no network on Windows.
+      ...present(settings.environment, ["SystemRoot"]),
+      ...environment,
+    },
+    healthUrl,
+  });
+  const aws = awsVariables(ports);
+  return [
+    [
+      program(
+        "aws",
+        "aws-main.ts",
+        { PORT: String(ports.aws), DATA_DIR: folder.data },
+        `${local(ports.aws)}/health`,
+      ),
+      ...(settings.upstreamUrl
+        ? []
+        : [
+            program(
+              "model",
+              "demo-model-main.ts",
+              { PORT: String(ports.demoModel) },
+              `${local(ports.demoModel)}/health`,
+            ),
+          ]),
+      program(
+        "edge",
+        "edge-main.ts",
+        {
+          PORT: String(ports.edge),
+          UPSTREAM_URL: local(ports.centralProxy),
+          DATA_DIR: folder.edge,
+          USAGE_PLAN: settings.usagePlan,
+        },
+        `${local(ports.edge)}/ping`,
+      ),
+    ],
+    [
+      program(
+        "proxy",
+        "../../proxy/src/main.ts",
+        {
+          ...aws,
+          PROFILE: "central",
+          HOST: "127.0.0.1",
+          PORT: String(ports.centralProxy),
+          UPSTREAM_URL: settings.upstreamUrl ?? local(ports.demoModel),
+          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+          SPOOL_DIR: join(folder.spool, "central"),
+          WRITER_NAME: "local",
+          DRAIN_TIMEOUT_MS: "3000",
+          ...present(settings.environment, PROXY_VARIABLES),
+        },
+        `${local(ports.centralProxy)}/health`,
+      ),
+      program(
+        "lambda",
+        "lambda-main.ts",
+        {
+          ...aws,
+          TABLE_NAME: Platform.TABLE_NAME,
+          INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
+          AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
+          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+          ...present(settings.environment, ["FUNCTIONS_DIR", "RETRY_AFTER"]),
+        },
+        null,
+      ),
+    ],
+  ];
+}
+
+/** The contents of `.local/env`. */
+export function platformVariables(ports: Record<PortName, number>, apiKey: string): Record<string, string> {
+  const queueUrl = (name: string) => `${local(ports.aws)}/000000000000/${name}`;
+  return {
+    ...awsVariables(ports),
+    AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+    AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+    TABLE_NAME: Platform.TABLE_NAME,
+    INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
+    AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
+    CENTRAL_URL: local(ports.edge),
+    CENTRAL_PROXY_URL: local(ports.centralProxy),
+    CENTRAL_API_KEY: apiKey,
+  };
+}

@@ -1,0 +1,85 @@
+/** The whole local platform as `npm start` runs it, on free ports and in a folder of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { portsAt, takenPorts } from "../local-ports.ts";
+
+const START_MS = 30_000;
+
+export interface Instance {
+  child: ChildProcess;
+  output: string[];
+  /** What it wrote into `.local/env`. */
+  env: Record<string, string>;
+}
+
+export async function freeOffset(): Promise<number> {
+  for (;;) {
+    const offset = 1_000 + Math.floor(Math.random() * 40_000);
+    if ((await takenPorts(portsAt(offset))).length === 0) return offset;
+  }
+}
+
+export class LocalPlatforms {
+  readonly #folder: string;
+  readonly #children: ChildProcess[] = [];
+
+  /** @param folder holds each instance's LOCAL_DIR by its name */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  launch(name: string, offset: number, args: string[] = [], more: Record<string, string> = {}) {
+    const { CI, HOME, PATH } = process.env;
+    const child = spawn(process.execPath, [join(import.meta.dirname, "../start.ts"), ...args], {
+      env: {
+        PATH,
+        HOME,
+        ...(CI && { CI }),
+        LOCAL_DIR: join(this.#folder, name),
+        PORT_OFFSET: String(offset),
+        RETRY_AFTER: "0",
+        ...more,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#children.push(child);
+    const output: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => output.push(line));
+    }
+    return { child, output };
+  }
+
+  async start(...args: Parameters<LocalPlatforms["launch"]>): Promise<Instance> {
+    const { child, output } = this.launch(...args);
+    // vitest's poll works in tests alone; this runs before them too.
+    for (const deadline = Date.now() + START_MS; !output.includes("ready"); await delay(20)) {
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`not ready:\n${output.join("\n")}`);
+    }
+    const text = await readFile(join(this.#folder, args[0], "env"), "utf8");
+    const env = Object.fromEntries(
+      text.split("\n").flatMap((line) => (line ? [line.split(/=(.*)/, 2)] : [])),
+    );
+    return { child, output, env };
+  }
+
+  /** As Ctrl-C does; its folder can be removed after that. */
+  async stop({ child }: Pick<Instance, "child">): Promise<void> {
+    const exited = once(child, "exit");
+    child.kill("SIGINT");
+    await exited;
+  }
+
+  async killAll(): Promise<void> {
+    for (const child of this.#children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+  }
+}

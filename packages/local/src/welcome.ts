@@ -1,0 +1,43 @@
+/** What `npm start` tells the person at the terminal: where everything is, and what to try first. */
+
+export function welcome(
+  variables: Record<string, string>,
+  settings: { usagePlan: string; folder: string; UPSTREAM_URL?: string | undefined },
+): string {
+  const { CENTRAL_URL, CENTRAL_PROXY_URL, CENTRAL_API_KEY, AWS_ENDPOINT_URL, AUDIT_BUCKET, TABLE_NAME } =
+    variables;
+  const rows = [
+    [
+      "Edge (API Gateway)",
+      `${CENTRAL_URL}/v1`,
+      `x-api-key from ${settings.folder}/env; plan ${settings.usagePlan}`,
+    ],
+    ["Central proxy", `${CENTRAL_PROXY_URL}`, "/health, /ready, /metrics"],
+    ["Model", settings.UPSTREAM_URL ?? "demo", settings.UPSTREAM_URL ? "yours" : "answers without a GPU"],
+    ["S3, SQS, DynamoDB", `${AWS_ENDPOINT_URL}`, `s3://${AUDIT_BUCKET}, table ${TABLE_NAME}`],
+    ["Data, keys and logs", settings.folder, "`npm start -- --fresh` wipes them"],
+  ];
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const table = rows.map(
+    ([what = "", where = "", note = ""]) =>
+      `  ${what.padEnd(widths[0] ?? 0)}  ${where.padEnd(widths[1] ?? 0)}  ${note}`,
+  );
+  const curl =
+    `curl -sS ${CENTRAL_URL}/v1/chat/completions -H 'x-api-key: ${CENTRAL_API_KEY}' -H 'content-type: application/json' ` +
+    "-H 'x-llm-source: smoke-test' -H 'x-llm-user: qa' -H 'x-llm-request-type: chat' " +
+    `-d '{"model":"ministral-8b-instruct","messages":[{"role":"user","content":"ping"}],"max_tokens":16}'`;
+  return [
+    "",
+    "Central LLM is up.",
+    "",
+    ...table,
+    "",
+    "Try it, in another terminal:",
+    "",
+    curl,
+    "",
+    "A second later the call is in the audit trail: npm run central-llm -- query --project smoke-test",
+    "A realistic mix of calls: npm run demo. Ctrl-C stops everything.",
+    "",
+  ].join("\n");
+}
