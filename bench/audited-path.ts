@@ -1,11 +1,12 @@
 /** The audited path on this machine: a real proxy process, the embedded engines on disk, the real function's process. */
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { GetQueueAttributesCommand, PurgeQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { chatRequest, chatResponse } from "@central-llm/core/audit-record-sample";
 import * as AuditTable from "@central-llm/core/audit-table";
 import * as Platform from "@central-llm/core/platform";
@@ -33,13 +34,15 @@ export interface AuditedPath {
 }
 
 export interface Ingest {
-  /** Milliseconds of each invocation so far. */
-  durations: number[];
+  /** How often the function was called. */
+  invocations(): number;
+  /** Seconds of CPU that its process has taken since its cold start. */
+  cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
-const MEMORY_MB = 512;
-export const GIGABYTES = MEMORY_MB / 1024;
+/** infra's setting. */
+export const MEMORY_MB = 512;
 const HANDLER = fileURLToPath(new URL("../packages/functions/src/ingest.ts", import.meta.url));
 const CALLERS = 32;
 
@@ -65,6 +68,36 @@ async function ask(url: string, body: string): Promise<void> {
   if (response.status !== 200) throw new Error(`the proxy answered ${response.status}`);
 }
 
+/** The process id of a child of this process by a part of its command line (Linux: proc(5)). */
+function childRunning(program: string): number {
+  const children = readdirSync("/proc").filter((name) => {
+    try {
+      return (
+        /^\d+$/.test(name) &&
+        readFileSync(`/proc/${name}/cmdline`, "utf8").includes(program) &&
+        statOf(Number(name))[1] === String(process.pid)
+      );
+    } catch {
+      return false; // It has ended meanwhile.
+    }
+  });
+  if (children.length !== 1) throw new Error(`${children.length} processes run ${program}, not one`);
+  return Number(children[0]);
+}
+
+/** The fields of /proc/<pid>/stat from the third on, which is the state. */
+function statOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+}
+
+/** User and system time, in steps of 10 ms. */
+function cpuSecondsOf(pid: number): number {
+  const [user, system] = statOf(pid).slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) / 100;
+}
+
 export async function startAuditedPath(): Promise<AuditedPath> {
   const folder = await mkdtemp(join(tmpdir(), "bench-ingest-"));
   const endpoint = await startAwsEndpoint({ dataDir: join(folder, "aws") });
@@ -79,6 +112,8 @@ export async function startAuditedPath(): Promise<AuditedPath> {
   });
   const client = new DynamoDBClient(clientSettings(endpoint));
   const sqs = new SQSClient(clientSettings(endpoint));
+  // S3's test event, which it sends once in a bucket's life.
+  await sqs.send(new PurgeQueueCommand({ QueueUrl: platform.ingestQueueUrl }));
 
   async function startIngest(): Promise<Ingest> {
     const log = (line: string) => {
@@ -98,28 +133,32 @@ export async function startAuditedPath(): Promise<AuditedPath> {
         region: endpoint.region,
         timeoutSeconds,
         memoryMb: MEMORY_MB,
-        maxConcurrency: 2,
+        // One process, so that its CPU can be read; AWS runs up to ten.
+        maxConcurrency: 1,
       },
       log,
     );
-    const durations: number[] = [];
-    const timed = {
+    fn.warm();
+    while (fn.coldStarts().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const pid = childRunning("lambda-worker");
+    const coldStart = cpuSecondsOf(pid);
+    let invocations = 0;
+    const counted = {
       ...fn,
-      async invoke(event: unknown) {
-        const start = performance.now();
-        const outcome = await fn.invoke(event);
-        durations.push(performance.now() - start);
-        return outcome;
+      invoke(event: unknown) {
+        invocations++;
+        return fn.invoke(event);
       },
     };
     const source = await startQueueSource(
-      timed,
-      { queueUrl: platform.ingestQueueUrl, batchSize, batchingWindow, maxConcurrency: 2 },
+      counted,
+      { queueUrl: platform.ingestQueueUrl, batchSize, batchingWindow, maxConcurrency: 1 },
       { endpoint: endpoint.url, region: endpoint.region, credentials: CREDENTIALS },
       log,
     );
     return {
-      durations,
+      invocations: () => invocations,
+      cpuSeconds: () => cpuSecondsOf(pid) - coldStart,
       async stop() {
         await source.stop();
         await fn.stop();
