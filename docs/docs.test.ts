@@ -10,7 +10,7 @@ const scripts = Object.keys(
   (JSON.parse(read("package.json")) as { scripts: Record<string, string> }).scripts,
 );
 
-const TOP_LEVEL = /^(packages|docs|scripts|infra|bench|\.ci)\//;
+const TOP_LEVEL = /^(packages|docs|scripts|infra|bench|conformance|\.ci)\//;
 
 /** Whatever stands between back-ticks and looks like a path of the repository. */
 function pathsIn(text: string): string[] {

@@ -85,6 +85,9 @@ const MIN_PREVIEW_BYTES = 256;
 /** ElectroDB adds these to each item to know its own again: `__edb_e__` = `audit`, `__edb_v__` = `1`. */
 const IDENTIFIER_BYTES = 24;
 
+/** Left free, since AWS states sizes only approximately, and a single byte too many costs a whole unit. */
+const MARGIN_BYTES = 16;
+
 /** @throws {z.ZodError} when the record cannot make a row, e.g. because a key would be too long */
 export function fromStored(
   record: StoredRecord,
@@ -136,7 +139,7 @@ export function fromStored(
   };
   return AuditRow.parse({
     ...row,
-    ...fitPreviews(previews, maxRowBytes - itemBytes(row) - IDENTIFIER_BYTES),
+    ...fitPreviews(previews, maxRowBytes - itemBytes(row) - IDENTIFIER_BYTES - MARGIN_BYTES),
   });
 }
 

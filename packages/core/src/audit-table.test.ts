@@ -72,19 +72,28 @@ test("what DynamoDB leaves unprocessed is sent again until it is stored", async 
   expect(await stored("busy")).toHaveLength(25);
 });
 
+test("a batch of which a hot partition takes nothing is sent again until it is stored", async () => {
+  let left = 4;
+  endpoint.setFault(({ operation }) =>
+    operation === "dynamodb.BatchWriteItem" && left-- > 0 ? { status: 400 } : undefined,
+  );
+  expect(await AuditTable.writeRows(table, rows(25, "hot"))).toEqual(new Map());
+  expect(await stored("hot")).toHaveLength(25);
+});
+
 test("a batch that DynamoDB refuses fails by row, and the other batches are stored", async () => {
   let first = true;
   endpoint.setFault(({ operation }) => {
     if (operation !== "dynamodb.BatchWriteItem" || !first) return undefined;
     first = false;
-    return { status: 400 };
+    return { status: 400, code: "AccessDeniedException" };
   });
   const all = rows(40, "half");
   const failures = await AuditTable.writeRows(table, all);
   expect([15, 25]).toContain(failures.size);
   for (const [row, error] of failures) {
     expect(all).toContain(row);
-    expect(error.name).toBe("ProvisionedThroughputExceededException");
+    expect(error.name).toBe("AccessDeniedException");
   }
   expect(await stored("half")).toHaveLength(40 - failures.size);
 });

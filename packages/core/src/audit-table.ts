@@ -29,9 +29,13 @@ export type Item = Record<string, unknown> & { id: string; createdAt: string };
 
 /** DynamoDB's own limit of a BatchWriteItem. */
 const BATCH = 25;
-const ATTEMPTS = 8;
+/** With the pauses between them at most 22 seconds, well within the function's time-out (`INGEST.timeoutSeconds`). */
+const ATTEMPTS = 16;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 2_000;
+
+/** When a hot partition can take none of a batch, DynamoDB throws in place of leaving all unprocessed (API_BatchWriteItem). */
+const THROTTLED = /Throttl|^ProvisionedThroughputExceeded|^RequestLimitExceeded/;
 
 /**
  * Stores rows, each replacing what was there under its key. Rows with the same key count as one. What DynamoDB leaves
@@ -60,6 +64,7 @@ async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<M
   let left = requests;
   const lost = (error: Error) =>
     new Map(left.map(({ PutRequest }) => [`${PutRequest?.Item?.id}\n${PutRequest?.Item?.createdAt}`, error]));
+  let refusal: Error | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (attempt > 0) {
       await sleep(Math.random() * Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS));
@@ -70,10 +75,12 @@ async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<M
       );
       left = answer.UnprocessedItems?.[table.tableName] ?? [];
     } catch (error) {
-      return lost(error as Error);
+      refusal = error as Error;
+      if (!THROTTLED.test(refusal.name)) return lost(refusal);
     }
     if (left.length === 0) return new Map();
   }
+  if (refusal) return lost(refusal);
   const error = new Error(`DynamoDB left ${left.length} rows unprocessed after ${ATTEMPTS} attempts`);
   error.name = "ThrottlingException";
   return lost(error);

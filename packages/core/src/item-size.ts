@@ -1,9 +1,10 @@
 /**
  * What DynamoDB charges an item by: the UTF-8 bytes of its attribute names and values
- * (docs.aws.amazon.com/amazondynamodb, "DynamoDB item sizes and formats").
+ * (docs.aws.amazon.com/amazondynamodb, "DynamoDB item sizes and formats"). That page gives numbers only approximately;
+ * how they are counted here is how Amazon's DynamoDB Local counts them (docs/conformance.md).
  */
 
-/** Bytes of one attribute's value. A number costs a byte for two significant digits and one more. */
+/** Bytes of one attribute's value. */
 function valueBytes(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (typeof value === "number") return numberBytes(value);
@@ -14,9 +15,14 @@ function valueBytes(value: unknown): number {
   return 1;
 }
 
+/** One byte, one for each two significant digits, counted in pairs from the decimal point, and one for a minus. */
 function numberBytes(value: number): number {
-  const digits = value.toExponential().replace(/e.*$/, "").replace(/\D/g, "").length;
-  return Math.ceil(digits / 2) + (value < 0 ? 2 : 1);
+  if (value === 0) return 1;
+  const [mantissa = "", exponent] = Math.abs(value).toExponential().split("e");
+  const digits = mantissa.replace(".", "").length;
+  // 812.437 is 08 12 . 43 70: four pairs for six digits.
+  const unpaired = Number(exponent) % 2 === 0 ? 1 : 0;
+  return 1 + Math.ceil((digits + unpaired) / 2) + (value < 0 ? 1 : 0);
 }
 
 export function attributeBytes(name: string, value: unknown): number {

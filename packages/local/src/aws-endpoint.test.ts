@@ -1,4 +1,5 @@
 import {
+  type AttributeValue,
   BatchGetItemCommand,
   BatchWriteItemCommand,
   CreateTableCommand,
@@ -33,6 +34,7 @@ import {
   StartMessageMoveTaskCommand,
 } from "@aws-sdk/client-sqs";
 import { AUDIT_TABLE } from "@central-llm/core/audit-table-definition";
+import { itemBytes } from "@central-llm/core/item-size";
 import * as Platform from "@central-llm/core/platform";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type AuditPlatform, clientSettings, createAuditPlatform } from "./audit-platform.ts";
@@ -156,7 +158,7 @@ describe("S3", () => {
 });
 
 describe("S3 → SQS", () => {
-  test("sends s3:TestEvent, then AWS's event for objects of the prefix, with the key URL-encoded", async () => {
+  test("sends s3:TestEvent, then AWS's event for objects of the prefix and suffix", async () => {
     const [test = "", ...others] = await drain(platform.ingestQueueUrl);
     expect(JSON.parse(test)).toMatchObject({ Event: "s3:TestEvent", Bucket });
     // The long key of the test above.
@@ -166,7 +168,11 @@ describe("S3 → SQS", () => {
     await put("logs/2026/11/21/a b+c.json", "12345");
     const events = await drain(platform.ingestQueueUrl);
     expect(events).toHaveLength(1);
-    expect(JSON.parse(events[0] ?? "")).toMatchObject({
+    const event = JSON.parse(events[0] ?? "");
+    // By the form's rules, which our reader goes by.
+    const decoded = decodeURIComponent(event.Records[0].s3.object.key.replaceAll("+", " "));
+    expect(decoded).toBe("logs/2026/11/21/a b+c.json");
+    expect(event).toMatchObject({
       Records: [
         {
           eventSource: "aws:s3",
@@ -174,11 +180,18 @@ describe("S3 → SQS", () => {
           awsRegion: endpoint.region,
           s3: {
             bucket: { name: Bucket, arn: `arn:aws:s3:::${Bucket}` },
-            object: { key: "logs/2026/11/21/a+b%2Bc.json", size: 5 },
+            object: { size: 5 },
           },
         },
       ],
     });
+  });
+
+  test("encodes keys in events as S3 does: + for a space, slashes left alone", async () => {
+    await drain(platform.ingestQueueUrl);
+    await put("logs/2026/11/21/a b+ü.json");
+    const [event = ""] = await drain(platform.ingestQueueUrl);
+    expect(JSON.parse(event).Records[0].s3.object.key).toBe("logs/2026/11/21/a+b%2B%C3%BC.json");
   });
 
   test("a second createAuditPlatform changes nothing and sends no second test event", async () => {
@@ -224,7 +237,7 @@ describe("SQS", () => {
     expect(await depth()).toMatchObject({ ApproximateNumberOfMessagesNotVisible: "0" });
   });
 
-  test("moves a message to the dead-letter queue after maxReceiveCount receives, and back by a move task", async () => {
+  test("moves a message to the dead-letter queue after maxReceiveCount receives", async () => {
     const dead = await queue("move-dlq");
     const deadLetterTargetArn = `arn:aws:sqs:${endpoint.region}:000000000000:move-dlq`;
     const source = await queue("move", {
@@ -244,6 +257,18 @@ describe("SQS", () => {
     }
     expect(await receive(source)).toEqual([]);
     expect((await receive(dead, { VisibilityTimeout: 0 }))[0]?.Body).toBe("poison");
+    expect(await drain(dead)).toEqual(["poison"]);
+  });
+
+  test("a move task takes messages from the dead-letter queue to where they came from", async () => {
+    const dead = await queue("task-dlq");
+    const deadLetterTargetArn = `arn:aws:sqs:${endpoint.region}:000000000000:task-dlq`;
+    const source = await queue("task", {
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }),
+    });
+    await sqs.send(new SendMessageCommand({ QueueUrl: source, MessageBody: "poison" }));
+    await receive(source, { VisibilityTimeout: 0 });
+    expect(await receive(source)).toEqual([]);
     await sqs.send(new StartMessageMoveTaskCommand({ SourceArn: deadLetterTargetArn }));
     expect(await drain(dead)).toEqual([]);
     expect(await drain(source)).toEqual(["poison"]);
@@ -278,9 +303,12 @@ describe("DynamoDB", () => {
   });
   const TableName = Platform.TABLE_NAME;
 
-  test("has the table with TTL and point-in-time recovery", async () => {
+  test("has the table with TTL", async () => {
     const ttl = await dynamoDb.send(new DescribeTimeToLiveCommand({ TableName }));
     expect(ttl.TimeToLiveDescription).toEqual({ TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" });
+  });
+
+  test("has the table with point-in-time recovery", async () => {
     const backups = await dynamoDb.send(new DescribeContinuousBackupsCommand({ TableName }));
     expect(
       backups.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus,
@@ -364,13 +392,6 @@ describe("DynamoDB", () => {
       [TableName]: 4,
       [`${TableName}/GSI_UserTime`]: 2,
     });
-    // A refused condition is charged too.
-    const refused = new PutItemCommand({ TableName, Item, ConditionExpression: "attribute_not_exists(id)" });
-    expect(
-      await unit(() =>
-        expect(dynamoDb.send(refused)).rejects.toMatchObject({ name: "ConditionalCheckFailedException" }),
-      ),
-    ).toEqual({ [TableName]: 4 });
     const batch = await dynamoDb.send(
       new BatchWriteItemCommand({
         RequestItems: { [TableName]: [{ PutRequest: { Item: row("b1") } }, { PutRequest: { Item } }] },
@@ -378,7 +399,46 @@ describe("DynamoDB", () => {
       }),
     );
     expect(batch.ConsumedCapacity).toEqual([{ TableName, CapacityUnits: 1 + 1 + 4 + 2 }]);
-    expect(endpoint.operations.counts()).toEqual({ "dynamodb.PutItem": 1, "dynamodb.BatchWriteItem": 1 });
+    expect(endpoint.operations.counts()).toEqual({ "dynamodb.UpdateItem": 1, "dynamodb.BatchWriteItem": 1 });
+  });
+
+  test("charges a refused condition like the write", async () => {
+    const Item = row("refused", { promptPreview: { S: "x".repeat(3000) } });
+    await dynamoDb.send(new PutItemCommand({ TableName, Item }));
+    endpoint.operations.reset();
+    const again = new PutItemCommand({ TableName, Item, ConditionExpression: "attribute_not_exists(id)" });
+    await expect(dynamoDb.send(again)).rejects.toMatchObject({ name: "ConditionalCheckFailedException" });
+    expect(endpoint.operations.writeUnits()).toEqual({ [TableName]: 4 });
+  });
+
+  test.each<[AttributeValue, unknown]>([
+    [{ S: "ascii" }, "ascii"],
+    [{ S: "ü…😀" }, "ü…😀"],
+    [{ N: "0" }, 0],
+    [{ N: "-5" }, -5],
+    [{ N: "170" }, 170],
+    [{ N: "200" }, 200],
+    [{ N: "812.437" }, 812.437],
+    [{ N: "95.118" }, 95.118],
+    [{ N: "0.004044" }, 0.004044],
+    [{ N: "1795255200" }, 1_795_255_200],
+    [{ BOOL: true }, true],
+    [{ NULL: true }, null],
+    [{ L: [{ S: "pii" }, { S: "partial" }] }, ["pii", "partial"]],
+    [{ M: { a: { S: "b" }, c: { N: "12.5" } } }, { a: "b", c: 12.5 }],
+  ])("%j is as large as core reckons: an item of 1,024 bytes is one unit, of 1,025 two", async (v, value) => {
+    const id = crypto.randomUUID();
+    const known = { id: "project#sizes", createdAt: id, v: value, fill: "" };
+    const room = 1024 - itemBytes(known);
+    for (const [bytes, units] of [
+      [room, 1],
+      [room + 1, 2],
+    ] as const) {
+      const Item = { id: { S: "project#sizes" }, createdAt: { S: id }, v, fill: { S: "x".repeat(bytes) } };
+      endpoint.operations.reset();
+      await dynamoDb.send(new PutItemCommand({ TableName, Item }));
+      expect(endpoint.operations.writeUnits(), `${bytes} bytes of filling`).toEqual({ [TableName]: units });
+    }
   });
 
   test("shows its requests to a listener", async () => {

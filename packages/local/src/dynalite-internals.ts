@@ -56,7 +56,6 @@ interface Database {
     updateTableMs: number;
   }): Store;
   checkConditional(data: Json, existing: Item | undefined): Error | null | undefined;
-  itemSize(item: Item): number;
   updateIndexes: UpdateIndexes;
 }
 

@@ -1,5 +1,6 @@
 /** TransactWriteItems and TransactGetItems: a transaction runs alone, single writes run side by side. */
 import { database, type Item, type Json, parse, type Store } from "./dynalite-internals.ts";
+import { writeUnitsOf } from "./item-bytes.ts";
 import type { Write } from "./write-units.ts";
 
 type Call = (operation: string, data: Json) => Promise<Json>;
@@ -166,7 +167,7 @@ export function transactions(store: Store, call: Call, charge: (writes: Write[])
           table: step.request.TableName,
           index: null,
           partition: String(Object.values(Object.values(step.key)[0] ?? {})[0] ?? ""),
-          units: Math.max(1, Math.ceil(step.request.Item ? database.itemSize(step.request.Item) / 1024 : 1)),
+          units: step.request.Item ? writeUnitsOf(step.request.Item) : 1,
         })),
       );
       return {};

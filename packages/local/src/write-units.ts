@@ -4,7 +4,8 @@
  * 1 unit per started KB of the larger of the item before and after; an index pays only when its entry changes, and
  * twice when the entry moves to another key.
  */
-import { database, type Index, type Item, type Table } from "./dynalite-internals.ts";
+import type { Index, Item, Table } from "./dynalite-internals.ts";
+import { writeUnitsOf as units } from "./item-bytes.ts";
 
 export interface Write {
   table: string;
@@ -13,12 +14,6 @@ export interface Write {
   /** Value of the partition key that takes the write. */
   partition: string;
   units: number;
-}
-
-const BYTES_PER_UNIT = 1024;
-
-function units(item: Item): number {
-  return Math.max(1, Math.ceil(database.itemSize(item) / BYTES_PER_UNIT));
 }
 
 function keyNames(of: Table | Index): string[] {
