@@ -1,3 +1,4 @@
+import { suffixOf } from "@central-llm/cli/deployed-stage";
 import { describe, expect, test } from "vitest";
 import { parseSettings, placeholdersIn, settingsOf } from "./settings.ts";
 import { stages } from "./stages.ts";
@@ -35,4 +36,8 @@ describe("a stage's settings", () => {
     expect(settingsOf("prod-frankfurt")).toMatchObject({ region: "eu-central-1", gateway: null });
     expect(settingsOf("prod-london")).toMatchObject({ region: "eu-west-2", central: null });
   });
+});
+
+test("the CLI names a stage's parts as the stage does", () => {
+  for (const stage of Object.keys(stages)) expect(suffixOf(stage), stage).toBe(settingsOf(stage).suffix);
 });

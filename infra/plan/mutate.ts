@@ -12,7 +12,10 @@ interface Report {
   testResults: { message: string; assertionResults: { status: string; fullName: string }[] }[];
 }
 
-/** The first test that fails, or why no test could run; null when all pass. */
+/**
+ * The first test that fails; null when all pass.
+ * @throws when no test could run at all: a plan that cannot be made proves nothing about a test
+ */
 function firstFailure(root: string, suite: string): string | null {
   const result = join(root, "result.json");
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
@@ -26,7 +29,8 @@ function firstFailure(root: string, suite: string): string | null {
   const failed = testResults.flatMap(({ assertionResults }) =>
     assertionResults.filter(({ status }) => status === "failed"),
   );
-  return failed[0]?.fullName ?? testResults.find(({ message }) => message)?.message ?? run.stderr;
+  if (!failed[0]) throw new Error(`no test ran: ${testResults[0]?.message ?? run.stderr}`);
+  return failed[0].fullName;
 }
 
 function apply(root: string, { file, from, to }: Mutation): () => void {

@@ -17,7 +17,8 @@ export interface Connection {
   queues(): Promise<{ ingestQueueUrl: string; deadLetterQueueUrl: string }>;
 }
 
-export function connect(settings: Settings): Connection {
+/** Where and as whom AWS's clients call; without credentials of its own it is AWS's usual places. */
+export function clientConfig(settings: Settings) {
   const {
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: region,
@@ -30,11 +31,16 @@ export function connect(settings: Settings): Connection {
       secretAccessKey: AWS_SECRET_ACCESS_KEY,
       ...(settings.AWS_SESSION_TOKEN && { sessionToken: settings.AWS_SESSION_TOKEN }),
     };
-  const config = {
+  return {
     ...(endpoint && { endpoint }),
     ...(region && { region }),
     ...(credentials && { credentials }),
   };
+}
+
+export function connect(settings: Settings): Connection {
+  const { AWS_ENDPOINT_URL: endpoint, AWS_REGION: region } = settings;
+  const config = clientConfig(settings);
   // An endpoint of our own has an IP address, which can carry no bucket name.
   const s3 = new S3Client({ ...config, forcePathStyle: endpoint !== undefined });
   const sqs = new SQSClient(config);

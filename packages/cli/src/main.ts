@@ -4,8 +4,11 @@ import { Command, CommanderError } from "commander";
 import { dlqCommand, replayCommand } from "./dlq.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { getCommand } from "./get.ts";
+import { gpuCommand } from "./gpu.ts";
+import { logsCommand } from "./logs.ts";
 import { queryCommand } from "./query.ts";
 import { reconcileCommand } from "./reconcile.ts";
+import { smokeCommand } from "./smoke.ts";
 import { statusCommand } from "./status.ts";
 import { tailCommand } from "./tail.ts";
 
@@ -35,10 +38,13 @@ for (const command of [
   replayCommand(),
   reconcileCommand(),
   statusCommand(),
+  smokeCommand(),
+  logsCommand(),
+  gpuCommand(),
 ]) {
   program.addCommand(command);
 }
-for (const command of [program, ...program.commands])
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
   command.exitOverride().configureHelp({ helpWidth: 110 });
 
 // A reader that has seen enough (`| head`) closes the pipe.

@@ -22,6 +22,7 @@ const Settings = z.object({
   INGEST_QUEUE_URL: z.url().optional(),
   AUDIT_DLQ_URL: z.url().optional(),
   CENTRAL_URL: z.url().optional(),
+  CENTRAL_API_KEY: z.string().min(1).optional(),
   CENTRAL_PROXY_URL: z.url().optional(),
   GATEWAY_URL: z.url().optional(),
   CONSOLE_URL: z.url().optional(),
