@@ -1,5 +1,5 @@
 /**
- * `npm run infra:mutate`: breaks one setting after the other in a copy of the sources and runs the tests that hold it.
+ * `npm run infra:mutate [-- <first> [<last>]]`: breaks one setting after the other in a copy of the sources and runs the tests that hold it.
  * A mutation that no test notices is a line of the description that nothing holds. Takes some minutes.
  */
 import { spawnSync } from "node:child_process";
@@ -46,24 +46,30 @@ function apply(root: string, { file, from, to }: Mutation): () => void {
 
 const one = (text: string) => text.trim().replace(/\s+/g, " ");
 
+const [first = "1", last = String(MUTATIONS.length)] = process.argv.slice(2);
+const chosen = MUTATIONS.map((mutation, index) => ({ ...mutation, number: index + 1 })).slice(
+  Number(first) - 1,
+  Number(last),
+);
+
 const unnoticed = await withCheckout(null, async (root) => {
-  for (const suite of new Set(MUTATIONS.map((mutation) => mutation.suite))) {
+  for (const suite of new Set(chosen.map((mutation) => mutation.suite))) {
     const clean = firstFailure(root, suite);
     if (clean !== null) throw new Error(`a test fails before anything is broken: ${clean}`);
   }
   console.log("unbroken: every test passes");
   let missed = 0;
-  for (const [index, mutation] of MUTATIONS.entries()) {
+  for (const mutation of chosen) {
     const restore = apply(root, mutation);
     const failure = firstFailure(root, mutation.suite);
     restore();
     if (failure === null) missed++;
     const verdict = failure === null ? "NOT NOTICED" : one(failure).slice(0, 120);
     console.log(
-      `${index + 1}. ${mutation.file}: ${one(mutation.from)} → ${one(mutation.to) || "(nothing)"}\n   ${verdict}`,
+      `${mutation.number}. ${mutation.file}: ${one(mutation.from)} → ${one(mutation.to) || "(nothing)"}\n   ${verdict}`,
     );
   }
   return missed;
 });
-console.log(`${MUTATIONS.length} settings broken, ${MUTATIONS.length - unnoticed} noticed`);
+console.log(`${chosen.length} settings broken, ${chosen.length - unnoticed} noticed`);
 process.exitCode = unnoticed === 0 ? 0 : 1;

@@ -16,6 +16,9 @@ const encryption = change("encryption");
 const audit = change("audit");
 const permissions = change("permissions");
 const central = change("central");
+const api = change("central-api");
+const centralAlarms = change("central-monitoring");
+const database = change("gateway-database");
 const gateway = change("gateway");
 const firewall = change("web-firewall");
 const console = change("console");
@@ -47,15 +50,15 @@ export const MUTATIONS: Mutation[] = [
   audit("audit-table.ts", "TTL_ATTRIBUTE, enabled: true", "TTL_ATTRIBUTE, enabled: false"),
   audit("stage.ts", "retainOnDelete: settings.production", "retainOnDelete: false"),
   permissions("audit-ingest.ts", 'actions: ["dynamodb:BatchWriteItem"]', 'actions: ["dynamodb:*"]'),
-  central("central-api.ts", 'args.responseTransferMode = "STREAM"', 'args.responseTransferMode = "BUFFERED"'),
-  central(
+  api("central-api.ts", 'args.responseTransferMode = "STREAM"', 'args.responseTransferMode = "BUFFERED"'),
+  api(
     "central-api.ts",
     '"context.identity.apiKeyId",\n    },\n  },',
     '"method.request.header.x",\n    },\n  },',
   ),
-  central("central-api.ts", "apiKey: true", "apiKey: false"),
-  central("central-api.ts", "validateRequestParameters: true", "validateRequestParameters: false"),
-  central("components/private-balancer.ts", "const IDLE_SECONDS = 960", "const IDLE_SECONDS = 350"),
+  api("central-api.ts", "apiKey: true", "apiKey: false"),
+  api("central-api.ts", "validateRequestParameters: true", "validateRequestParameters: false"),
+  api("components/private-balancer.ts", "const IDLE_SECONDS = 960", "const IDLE_SECONDS = 350"),
   central("stages.ts", 'instanceType: "g6e.2xlarge"', 'instanceType: "g6e.4xlarge"'),
   central("components/model-capacity.ts", 'httpTokens: "required"', 'httpTokens: "optional"'),
   central("components/central-model.ts", "rollback: true", "rollback: false"),
@@ -69,12 +72,12 @@ export const MUTATIONS: Mutation[] = [
   firewall("stages.ts", "rateLimit: 2000", "rateLimit: 20000"),
   firewall("web-firewall.ts", '["SizeRestrictions_BODY", "SizeRestrictions_Body"],', ""),
   firewall("firewall-logs.ts", '["authorization", "x-api-key", "cookie"]', '["x-api-key", "cookie"]'),
-  gateway(
+  database(
     "gateway-database.ts",
     '{ name: "rds.force_ssl", value: "1" }',
     '{ name: "rds.force_ssl", value: "0" }',
   ),
-  gateway("stages.ts", "multiAz: true", "multiAz: false"),
+  database("stages.ts", "multiAz: true", "multiAz: false"),
   gateway("components/litellm-gateway.ts", "scaleInCooldown: 300", "scaleInCooldown: 60"),
   gateway("gateway-service.ts", "DATABASE_PASSWORD: $interpolate`${passwordSecretArn}:password::`,", ""),
   gateway("gateway-service.ts", "MODELS: JSON.stringify(configured.models),", "MODELS: masterKey.value,"),
@@ -82,5 +85,5 @@ export const MUTATIONS: Mutation[] = [
   console("console-sign-in.ts", 'mfa: "on"', 'mfa: "optional"'),
   monitoring("alarm.ts", "alarmActions: [topic.arn]", "alarmActions: []"),
   monitoring("gateway-alarms.ts", "threshold: { above: 3 }", "threshold: { above: 30 }"),
-  monitoring("central-monitoring.ts", '"desired - running"', '"running - desired"'),
+  centralAlarms("central-monitoring.ts", '"desired - running"', '"running - desired"'),
 ];
