@@ -4,7 +4,7 @@ import { type Gateway, reference } from "./settings.ts";
 import { region } from "./stage.ts";
 
 export const LITELLM_PORT = 4001;
-/** Where the running container keeps the generated configuration; the root is read-only. */
+/** Where the container writes the generated configuration to when it starts: its scratch volume. */
 const CONFIG_FILE = "/tmp/config.yaml";
 export const SCRATCH_VOLUME = "scratch";
 

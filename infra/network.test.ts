@@ -127,9 +127,12 @@ describe.each([
 
   test("opens the central path from the link to the proxy's port, and no host at all", () => {
     const group = (name: string) => only(plan, "aws:ec2/securityGroup:SecurityGroup", name).inputs;
-    expect(group("NlbGroup").ingress).toEqual([
-      expect.objectContaining({ fromPort: 8000, toPort: 8000, cidrBlocks: ["10.1.11.0/24", "10.1.12.0/24"] }),
-    ]);
+    // Not even from inside: the link's traffic passes beside the rules, nobody else's does.
+    expect(group("NlbGroup").ingress).toEqual([]);
+    expect(only(plan, "aws:lb/loadBalancer:LoadBalancer", "CentralModelBalancer").inputs).toMatchObject({
+      internal: true,
+      enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off",
+    });
     expect(group("CentralGroup").ingress).toEqual([
       expect.objectContaining({ fromPort: 8000, toPort: 8000, securityGroups: ["NlbGroup-id"] }),
     ]);

@@ -65,9 +65,9 @@ function gatewayGroups() {
 }
 
 function centralGroups() {
-  // A REST API's VPC link comes in through PrivateLink, from addresses of the balancer's own subnets.
+  // Lets nothing in: the VPC link passes by another way, see components/private-balancer.ts.
   const balancer = group("NlbGroup", "central-llm-nlb-sg", "Central load balancer, reached by the VPC link", {
-    ingress: [tcp(PORTS.centralProxy, "From the VPC link", { cidrBlocks: settings.network.private })],
+    ingress: [],
     egress: [tcp(PORTS.centralProxy, "To the proxy", { cidrBlocks: settings.network.private })],
   });
   const tasks = group("CentralGroup", "central-llm-service-sg", "Central model tasks", {

@@ -12,7 +12,10 @@ export function executionRole(
   },
 ) {
   const secrets: Right[] = args.secrets
-    ? [{ actions: ["secretsmanager:GetSecretValue"], resources: args.secrets }]
+    ? [
+        { actions: ["secretsmanager:GetSecretValue"], resources: args.secrets },
+        { actions: ["kms:Decrypt"], resources: [key.arn] },
+      ]
     : [];
   return serviceRole(
     logicalName,
@@ -29,7 +32,6 @@ export function executionRole(
         resources: args.logGroups.map((group) => $interpolate`${group.arn}:*`),
       },
       ...secrets,
-      { actions: ["kms:Decrypt"], resources: [key.arn] },
     ],
     args.name ? { name: args.name } : {},
   );

@@ -28,6 +28,9 @@ export class PrivateBalancer extends $util.ComponentResource {
         loadBalancerType: "network",
         subnets: args.subnetIds,
         securityGroups: [args.securityGroupId],
+        // A VPC link's traffic comes from addresses of API Gateway's, which no rule could name. With this it passes,
+        // and as the group lets nothing in, nothing else does.
+        enforceSecurityGroupInboundRulesOnPrivateLinkTraffic: "off",
         enableCrossZoneLoadBalancing: true,
         enableDeletionProtection: args.deletionProtection,
       },
