@@ -99,6 +99,7 @@ async function round(form: Form, mode: Mode): Promise<Measured> {
 }
 
 const results: Results = {};
+let file = "";
 for (const mode of modes) {
   const ofMode: Record<string, Measured[]> = Object.fromEntries(forms.map(({ name }) => [name, []]));
   results[mode] = ofMode;
@@ -111,13 +112,13 @@ for (const mode of modes) {
     }
     console.error(`[bench] ${mode}: round ${number + 1} of ${rounds}`);
   }
+  printMode(results, mode);
+  // After each mode: a run that is broken off leaves what it has measured.
+  file = writeResults("proxy", { rounds, loads: MODES, targets: targets(results), results });
 }
 await Promise.all(
   [...new Set(forms.map(({ contestant }) => contestant)), s3].map(({ process }) => process.stop()),
 );
 
-for (const mode of modes) printMode(results, mode);
-const reached = targets(results);
-printTargets(reached);
-const loads = Object.fromEntries(modes.map((mode) => [mode, MODES[mode]]));
-console.log(`\nWritten to ${writeResults("proxy", { rounds, loads, targets: reached, results })}`);
+printTargets(targets(results));
+console.log(`\nWritten to ${file}`);
