@@ -104,7 +104,9 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
         // The whole answer is here: one write for the head and the body.
         this.#head = null;
         this.#response.writeHead(this.status, head);
-        this.#response.end(out);
+        // As text of one byte a character: node:http puts head and body into one buffer and one write(2). Of a Buffer it makes
+        // a list of two for writev(2), which costs 2 µs of CPU more (docs/performance.md).
+        this.#response.end(out.toString("latin1"), "latin1");
         return;
       }
       this.flushHead();
