@@ -26,10 +26,11 @@ export function coreTime(ours: readonly (readonly number[])[]): CoreTime {
   return { busy, own, at: performance.now() };
 }
 
-/** The greater of the shares of the cores that went to others. */
-export function foreignShare(before: CoreTime, after: CoreTime): number {
-  const shares = after.busy.map((busy, core) => {
-    const others = busy - (before.busy[core] ?? 0) - ((after.own[core] ?? 0) - (before.own[core] ?? 0));
+/** The greatest of the shares of these cores that went to others. */
+export function foreignShare(before: CoreTime, after: CoreTime, cores: readonly number[]): number {
+  const shares = cores.map((core) => {
+    const others =
+      (after.busy[core] ?? 0) - (before.busy[core] ?? 0) - ((after.own[core] ?? 0) - (before.own[core] ?? 0));
     return Math.max(0, others) / (after.at - before.at);
   });
   return Math.max(...shares);

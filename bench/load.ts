@@ -98,6 +98,10 @@ export async function drive(
   const line = await nextLine(generator, "The load generator");
   const [after, coresAfter, uploadsAfter] = [cpu(), coreTime(ours), await uploads()];
   const measured = JSON.parse(line) as Omit<Measured, "cpu" | "uploads" | "foreign">;
-  const foreign = foreignShare(coresBefore, coresAfter);
+  const foreign = foreignShare(
+    coresBefore,
+    coresAfter,
+    pid === null ? [CORE.rest] : [CORE.underTest, CORE.rest],
+  );
   return { ...measured, cpu: since(before, after), uploads: uploadsAfter - uploadsBefore, foreign };
 }
