@@ -32,7 +32,7 @@ export function auditedBody(
   if (bytes.length === 0) return { json: "null", encoding: "json", sha256: digest, truncated, parsed: null };
   if (options.json && !truncated) {
     const parsed = parse(bytes);
-    if (parsed !== undefined && !deeperThan(parsed, MAX_DEPTH)) {
+    if (parsed !== undefined && !nestsDeeper(bytes, MAX_DEPTH)) {
       return {
         json: bytes,
         encoding: "json",
@@ -133,6 +133,33 @@ function parse(bytes: Buffer): unknown {
     return JSON.parse(bytes.toString("utf8"));
   } catch {
     return undefined; // Claimed to be JSON and is not: kept as text.
+  }
+}
+
+/**
+ * Of valid JSON, whether it nests deeper than `limit`. In the text, not in the parsed value: of a member that is there twice, the
+ * first is gone there, and the record keeps both.
+ */
+function nestsDeeper(json: Buffer, limit: number): boolean {
+  if (json.length <= limit * 2) return false;
+  let depth = 0;
+  for (let index = 0; index < json.length; index++) {
+    const byte = json[index];
+    if (byte === 0x22) index = endOfString(json, index);
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > limit) return true;
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return false;
+}
+
+/** @param start of the opening quote. @returns the closing one's offset */
+function endOfString(json: Buffer, start: number): number {
+  for (let end = json.indexOf(0x22, start + 1); ; end = json.indexOf(0x22, end + 1)) {
+    if (end < 0) return json.length;
+    let slashes = 0;
+    while (json[end - 1 - slashes] === 0x5c) slashes++;
+    if (slashes % 2 === 0) return end;
   }
 }
 

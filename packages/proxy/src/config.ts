@@ -54,6 +54,8 @@ const Environment = z.object({
   /** … and its whole request within this. */
   REQUEST_TIMEOUT_MS: positive(60_000),
   DRAIN_TIMEOUT_MS: positive(30_000),
+  /** One JSON line a request on stdout, without prompts and answers. */
+  ACCESS_LOG: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 });
 

@@ -178,6 +178,29 @@ test("records lost with their disk are seen: the writer's last statement numbers
   expect(said.filter(({ state }) => state === "closed")).toEqual([]);
 });
 
+test("each request has one access line on stdout, whole and without its content", async () => {
+  const running = await start();
+  await Promise.all(Array.from({ length: 60 }, (_, index) => ask(running.url, `line-${index}`)));
+  await drain();
+  const lines = running
+    .output()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const requests = lines.filter(({ msg }) => msg === "request");
+  expect(requests.map(({ requestId }) => requestId).toSorted()).toEqual(
+    Array.from({ length: 60 }, (_, index) => `line-${index}`).toSorted(),
+  );
+  expect(requests[0]).toMatchObject({
+    statusCode: 200,
+    outcome: "completed",
+    userId: "test",
+    projectId: "ledger",
+    model: "demo",
+  });
+  expect(running.output()).not.toContain("xxxx");
+  expect((await start({ ACCESS_LOG: "off" })).output()).not.toContain('"msg":"request"');
+});
+
 test("mode async waits for nothing, and audits all the same", async () => {
   const { url } = await start({ AUDIT_MODE: "async" });
   for (const id of ["a", "b", "c"]) expect(await ask(url, id)).toBe(200);

@@ -65,6 +65,17 @@ describe("JSON that passes byte by byte", () => {
       expect(side).toMatchObject({ encoding: "text", body: DEEP });
   });
 
+  test("deep JSON behind a repeated key, and brackets in strings", async () => {
+    bench.upstream.script = (call) => call.answer(200, { "content-type": "application/json" }, call.body);
+    const hidden = `{"a":${"[".repeat(600)}${"]".repeat(600)},"a":1}`;
+    expect((await send(hidden)).record.request).toMatchObject({ encoding: "text", body: hidden });
+    const harmless = JSON.stringify({ a: '[{\\"['.repeat(600), b: "\\", c: "{" });
+    expect((await send(harmless)).record.request).toMatchObject({
+      encoding: "json",
+      body: JSON.parse(harmless),
+    });
+  });
+
   test("100,000 levels deep beside a stream's options", async () => {
     for (const options of ["{}", "null", '{"include_usage":false}', `{"x":${DEEP}}`]) {
       bench.upstream.calls.length = 0;

@@ -41,6 +41,15 @@ describe("the operators' paths", () => {
     },
   );
 
+  test.each(["/metrics", "/ready", "/health"])(
+    "%s is not for callers who came through API Gateway",
+    async (path) => {
+      expect((await fetch(`${bench.url}${path}`)).status).toBe(200);
+      const outside = await fetch(`${bench.url}${path}`, { headers: { "x-llm-api-key-id": "k1" } });
+      expect(outside.status).toBe(404);
+    },
+  );
+
   test("each metric moves", async () => {
     const usage = { prompt_tokens: 11, completion_tokens: 22, total_tokens: 33 };
     const before = await bench.metric("llm_requests_total", 'outcome="completed"', 'route="embeddings"');

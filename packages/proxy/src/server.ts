@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { errorBody, INTERNAL } from "@central-llm/core/api-error";
+import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
 import { newRequestId } from "@central-llm/core/request-id";
 import { type Config, parseConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
@@ -110,7 +111,9 @@ async function operators(
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? "").split("?", 1)[0];
-  if (request.method === "GET" || request.method === "HEAD") {
+  // API Gateway passes every path on. What came through it comes from a client, and clients have no business with these.
+  const outsider = request.headers[API_KEY_ID_HEADER] !== undefined;
+  if ((request.method === "GET" || request.method === "HEAD") && !outsider) {
     if (path === "/health") {
       // A load balancer must send no more while we drain.
       return answer(

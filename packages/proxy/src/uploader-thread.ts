@@ -43,6 +43,7 @@ export class UploaderThread {
       directory: parts.directory,
       watermark: parts.watermark.shared,
       concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
+      accessLog: config.ACCESS_LOG === "on",
     };
     parts.metrics.sources.spoolAge = () =>
       this.#oldest === null ? 0 : Math.max(0, Date.now() - this.#oldest) / 1000;

@@ -5,6 +5,7 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { AccessLog } from "./access-log.ts";
 import { ObjectStore, type StoreOptions } from "./object-store.ts";
 import { recover } from "./recovery.ts";
 import { Watermark } from "./spool-layout.ts";
@@ -21,6 +22,8 @@ export interface UploaderData {
   directory: string;
   watermark: SharedArrayBuffer;
   concurrency: number;
+  /** Whether each request has its line on stdout. */
+  accessLog: boolean;
 }
 
 export type ToUploader = { kind: "probe"; id: string; key: string } | { kind: "close"; drainMs: number };
@@ -56,6 +59,7 @@ const log = (level: "info" | "warn" | "error", message: string, fields: Record<s
 const store = new ObjectStore(data.store);
 const slots = new Slots(data.concurrency);
 const watermark = new Watermark(data.watermark);
+const accessLog = data.accessLog ? new AccessLog(`proxy-${data.profile}`) : null;
 const stop = new AbortController();
 let closing = false;
 
@@ -76,7 +80,9 @@ function upload(writer: string, directory: string): Promise<WriterUpload> {
     slots,
     stop: stop.signal,
     events: {
-      stored({ model, usage }, meta) {
+      stored(object, meta) {
+        const { model, usage } = object;
+        accessLog?.add(object, meta);
         delta.uploads++;
         if (writer !== data.writer) delta.recovered[meta.outcome] = (delta.recovered[meta.outcome] ?? 0) + 1;
         if (usage.source !== "provider") return;
@@ -140,6 +146,7 @@ async function uploadOwn(): Promise<void> {
   statements.open(watermark.sequence).catch(silent);
   // By a timer, not by the loop below: the loop stands still while S3 does.
   const housekeeping = setInterval(() => {
+    accessLog?.flush();
     report(own);
     own
       .tidy(false)
@@ -153,6 +160,7 @@ async function uploadOwn(): Promise<void> {
     else await delay(10);
   }
   clearInterval(housekeeping);
+  accessLog?.flush();
   await own.close();
   report(own);
   if (!own.idle) return; // The next start goes on with it.
