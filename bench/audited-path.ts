@@ -1,5 +1,4 @@
 /** The audited path on this machine: a real proxy process, the embedded engines on disk, the real function's process. */
-import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -20,6 +19,7 @@ import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpo
 import { lambdaFunction } from "@central-llm/local/lambda-function";
 import { startQueueSource } from "@central-llm/local/lambda-queue-source";
 import { startProxyProcess } from "../packages/proxy/src/testing/proxy-process.ts";
+import { childRunning, cpuSecondsOf } from "./process-cpu.ts";
 
 export interface AuditedPath {
   endpoint: AwsEndpoint;
@@ -66,36 +66,6 @@ async function ask(url: string, body: string): Promise<void> {
   const response = await fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body });
   await response.text();
   if (response.status !== 200) throw new Error(`the proxy answered ${response.status}`);
-}
-
-/** The process id of a child of this process by a part of its command line (Linux: proc(5)). */
-function childRunning(program: string): number {
-  const children = readdirSync("/proc").filter((name) => {
-    try {
-      return (
-        /^\d+$/.test(name) &&
-        readFileSync(`/proc/${name}/cmdline`, "utf8").includes(program) &&
-        statOf(Number(name))[1] === String(process.pid)
-      );
-    } catch {
-      return false; // It has ended meanwhile.
-    }
-  });
-  if (children.length !== 1) throw new Error(`${children.length} processes run ${program}, not one`);
-  return Number(children[0]);
-}
-
-/** The fields of /proc/<pid>/stat from the third on, which is the state. */
-function statOf(pid: number): string[] {
-  return readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-}
-
-/** User and system time, in steps of 10 ms. */
-function cpuSecondsOf(pid: number): number {
-  const [user, system] = statOf(pid).slice(11, 13).map(Number);
-  return ((user ?? 0) + (system ?? 0)) / 100;
 }
 
 export async function startAuditedPath(): Promise<AuditedPath> {

@@ -1,7 +1,16 @@
 /**
  * What a call costs at list price, in US dollars per million tokens. A new set of prices gets a new name, since records
- * say by which one they were reckoned. Sources: seed 004 §4.6 for the gateway's two models; for the rest Amazon Bedrock's
- * price list, on demand, global endpoint (a regional endpoint of the 4.5 models and later costs 10 % more).
+ * say by which one they were reckoned. Where they are from:
+ * - claude-3-5-sonnet and claude-3-opus: seed 004 §4.6. Bedrock asks up to twice as much for models at the end of their
+ *   life ("extended access", since February 2026; $6/$30 is reported for claude-3-5-sonnet), which this table leaves out.
+ * - claude-opus-4-1 to claude-opus-5-5, claude-sonnet-5, claude-sonnet-5-5, claude-haiku-4-5: read on 2026-11-21 in copies
+ *   of Anthropic's own pages ("Pricing", "Models overview" on platform.claude.com), cache prices included; for the long
+ *   prompts of claude-haiku-5-5 and the cache of claude-sonnet-5-5 (cut on 2026-10-07) in two programs' notes that name
+ *   that page (kurofune/claudit 1.9.2, TheKrush/PromptFuel 1.0.23).
+ * - the other Claude models: the same figures stand in a third party's table made from that page (docs.rs/synaps).
+ * - Titan and Cohere embeddings, and that Bedrock has no prompt cache for the three Claude 3: from memory, not checked.
+ * Amazon Bedrock's own price list could not be read here. That it asks what Anthropic asks, for the global endpoint,
+ * and 10 % more for a regional one from the 4.5 models on, is what third parties say, and not checked.
  */
 
 export const PRICE_TABLE = "2026-11";
@@ -46,7 +55,7 @@ const PRICES: Record<string, Price> = {
   "claude-opus-5": price(5, 25),
   "claude-opus-5-5": price(4, 20, 0.2),
   "claude-sonnet-5": price(2, 10),
-  "claude-sonnet-5-5": price(2, 10),
+  "claude-sonnet-5-5": price(2, 10, 0.1),
   "claude-3-5-haiku": price(0.8, 4),
   "claude-haiku-4-5": price(1, 5),
   "claude-haiku-5-5": { ...price(0.1, 0.5), long: { above: 100_000, times: 5 } },
