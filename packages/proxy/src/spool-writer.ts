@@ -73,7 +73,7 @@ export class SpoolWriter {
   private constructor(options: SpoolOptions) {
     this.#options = options;
     this.#watchdog = setInterval(() => {
-      if (this.#writingSince > 0 && Date.now() - this.#writingSince > HANG_MS) {
+      if (this.#writingSince > 0 && performance.now() - this.#writingSince > HANG_MS) {
         this.#report({ message: "The spool's disk does not answer" });
       }
     }, RETRY_MS).unref();
@@ -151,7 +151,7 @@ export class SpoolWriter {
   }
 
   async #flush(): Promise<void> {
-    this.#writingSince = Date.now();
+    this.#writingSince = performance.now();
     const slab = this.#slab;
     const bytes = this.#used;
     const position = this.#appended;
@@ -237,7 +237,7 @@ export class SpoolWriter {
   #sync(): void {
     if (this.#syncing || this.#synced >= this.#written) return;
     if (!this.#options.sync) return this.#markSynced(this.#written, this.#segment, this.#file.bytes);
-    const wait = this.#lastSync + this.#options.syncIntervalMs - Date.now();
+    const wait = this.#lastSync + this.#options.syncIntervalMs - performance.now();
     if (wait <= 0 || this.#syncedWaiters.length > 0 || this.#closing) {
       this.#syncing = this.#syncNow().finally(() => {
         this.#syncing = null;
@@ -252,7 +252,7 @@ export class SpoolWriter {
   }
 
   async #syncNow(): Promise<void> {
-    this.#lastSync = Date.now();
+    this.#lastSync = performance.now();
     const [position, segment, bytes] = [this.#written, this.#segment, this.#file.bytes];
     try {
       await this.#file.sync();

@@ -87,8 +87,8 @@ function upload(writer: string, directory: string): Promise<WriterUpload> {
       },
       failed(reason, message, key) {
         delta.failures[reason] = (delta.failures[reason] ?? 0) + 1;
-        if (Date.now() - (lastLogged.get(reason) ?? 0) < LOG_EVERY_MS) return;
-        lastLogged.set(reason, Date.now());
+        if (performance.now() - (lastLogged.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return;
+        lastLogged.set(reason, performance.now());
         log("warn", "S3 did not confirm an audit object; it stays in the spool and is tried again", {
           reason,
           message,

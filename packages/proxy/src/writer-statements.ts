@@ -10,7 +10,7 @@ export class WriterStatements {
   readonly #store: ObjectStore;
   readonly #writer: string;
   readonly #profile: string;
-  #saidAt = 0;
+  #saidAt = Number.NEGATIVE_INFINITY;
   #said = -1;
 
   constructor(store: ObjectStore, writer: string, profile: string) {
@@ -21,10 +21,10 @@ export class WriterStatements {
 
   /** Says it when it is due. @throws StoreError when S3 did not confirm; it is due again at the next call */
   async open(sequence: number): Promise<void> {
-    const since = Date.now() - this.#saidAt;
+    const since = performance.now() - this.#saidAt;
     // Well within the silence that readers allow.
     if (sequence === this.#said ? since < MAX_SILENCE_MS / 3 : since < EVERY_MS) return;
-    this.#saidAt = Date.now();
+    this.#saidAt = performance.now();
     await this.#say("open", sequence);
     this.#said = sequence;
   }

@@ -55,7 +55,7 @@ export class WriterUpload {
   #closedSize: number | null = null;
   #built: Checkpoint;
   #confirmed: Checkpoint;
-  #savedAt = 0;
+  #savedAt = Number.NEGATIVE_INFINITY;
   #saved: Checkpoint;
 
   private constructor(options: WriterUploadOptions, checkpoint: Checkpoint) {
@@ -201,8 +201,8 @@ export class WriterUpload {
   /** Saves the mark, then deletes the segments before it. Call it often; it acts about once a second. */
   async tidy(now: boolean): Promise<void> {
     const confirmed = this.#confirmed;
-    if (confirmed === this.#saved || (!now && Date.now() - this.#savedAt < CHECKPOINT_EVERY_MS)) return;
-    this.#savedAt = Date.now();
+    if (confirmed === this.#saved || (!now && performance.now() - this.#savedAt < CHECKPOINT_EVERY_MS)) return;
+    this.#savedAt = performance.now();
     await writeCheckpoint(this.#directory, confirmed);
     for (let segment = this.#saved.segment; segment < confirmed.segment; segment++) {
       await rm(join(this.#directory, segmentName(segment)), { force: true });
