@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KIND } from "./spool-frame.ts";
 import { Watermark } from "./spool-layout.ts";
-import { SpoolWriter } from "./spool-writer.ts";
+import type { SpoolWriter } from "./spool-writer.ts";
+import { openSpool } from "./testing/spool.ts";
 
 let directory: string;
 let spool: SpoolWriter;
@@ -14,17 +15,7 @@ const watermark = new Watermark();
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "spool-writer-"));
   troubles = [];
-  spool = await SpoolWriter.open({
-    directory,
-    writer: "a-1",
-    segmentBytes: 2 ** 20,
-    syncIntervalMs: 5,
-    maxBytes: 2 ** 30,
-    sync: true,
-    watermark,
-    inFlight: () => [],
-    onTrouble: (problem) => troubles.push(problem),
-  });
+  spool = await openSpool(directory, watermark, (problem) => troubles.push(problem));
 });
 
 afterEach(async () => {

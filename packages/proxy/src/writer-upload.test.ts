@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { readCheckpoint } from "./checkpoint.ts";
 import { ObjectStore } from "./object-store.ts";
 import { Watermark } from "./spool-layout.ts";
-import { SpoolWriter } from "./spool-writer.ts";
+import { openSpool } from "./testing/spool.ts";
 import { Slots, WriterUpload } from "./writer-upload.ts";
 
 let directory: string;
@@ -17,17 +17,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 test("the last checkpoint is saved though the one before is still being written", async () => {
   const watermark = new Watermark();
-  const spool = await SpoolWriter.open({
-    directory,
-    writer: "a-1",
-    segmentBytes: 2 ** 20,
-    syncIntervalMs: 5,
-    maxBytes: 2 ** 30,
-    sync: true,
-    watermark,
-    inFlight: () => [],
-    onTrouble: () => {},
-  });
+  const spool = await openSpool(directory, watermark);
   const store = new ObjectStore({
     bucket: "never-asked",
     region: "eu-central-1",
