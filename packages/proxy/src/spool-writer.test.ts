@@ -44,14 +44,12 @@ test.each([
 });
 
 test("a process that stood still for seconds does not take its disk for hanging", async () => {
-  for (let round = 0; round < 3; round++) {
-    const safe = safeBytes();
-    append();
-    // The write begins in this turn and is done long before the next, as when the machine gives its cores to others.
-    await new Promise((resume) => setImmediate(resume));
-    const until = performance.now() + 1_300;
-    while (performance.now() < until);
-    await expect.poll(safeBytes).toBeGreaterThan(safe);
-  }
+  const safe = safeBytes();
+  append();
+  // The write begins in this turn and is done long before the next, as when the machine gives its cores to others.
+  await new Promise((resume) => setImmediate(resume));
+  const until = performance.now() + 1_300;
+  while (performance.now() < until);
+  await expect.poll(safeBytes).toBeGreaterThan(safe);
   expect(troubles).toEqual([]);
 });
