@@ -220,9 +220,12 @@ export class WriterUpload {
   }
 
   async close(): Promise<void> {
-    await this.tidy(true);
-    await this.#reader?.close();
-    this.#reader = null;
+    try {
+      await this.tidy(true);
+    } finally {
+      await this.#reader?.close();
+      this.#reader = null;
+    }
   }
 }
 
