@@ -142,9 +142,13 @@ export function awsSource(platform: Platform): Source {
     }
   }
 
-  /** Of a day's statements, each writer's last before each mark and its last: a writer makes up to 1,440 a day. */
+  /**
+   * Of a day's statements, each writer's last before each mark, and its last by its own clock and by S3's, which no step of
+   * a writer's clock changes: a writer makes up to 1,440 a day.
+   */
   async function statementKeys(day: number, marks: readonly number[]): Promise<Set<string>> {
     const latest = new Map<string, string>();
+    const stored = new Map<string, { at: number; keys: string[] }>();
     let ContinuationToken: string | undefined;
     do {
       const page = await s3.send(
@@ -154,13 +158,18 @@ export function awsSource(platform: Platform): Source {
           ContinuationToken,
         }),
       );
-      for (const { Key = "" } of page.Contents ?? []) {
+      for (const { Key = "", LastModified } of page.Contents ?? []) {
         const { writer, at } = parseStatementKey(Key);
+        const storedAt = LastModified?.getTime() ?? 0;
+        const last = stored.get(writer);
+        // In a list S3 gives whole seconds.
+        if (last?.at === storedAt) last.keys.push(Key);
+        else if (last === undefined || last.at < storedAt) stored.set(writer, { at: storedAt, keys: [Key] });
         latest.set(writer, Key);
         for (const mark of marks) if (at < mark) latest.set(`${writer}\n${mark}`, Key);
       }
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
-    return new Set(latest.values());
+    return new Set([...latest.values(), ...[...stored.values()].flatMap(({ keys }) => keys)]);
   }
 }

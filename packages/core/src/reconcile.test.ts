@@ -257,6 +257,12 @@ test("a writer that fell silent without closing is reported; one that still spea
   expect(await check()).toMatchObject({ complete: true });
 });
 
+test("a writer's last word is its last, though its clock ran ahead when it spoke before", async () => {
+  await say("stepped", FROM + 50 * MINUTE, 4, "open");
+  await say("stepped", FROM + 40 * MINUTE, 4, "closed");
+  expect((await check())?.silent).toEqual([]);
+});
+
 test("a run that is cut off goes on from its last state, and finds the same", async () => {
   const records = await healthyHour();
   await s3.send(new DeleteObjectCommand({ Bucket: platform.bucket, Key: keyOf(records[3] as AuditRecord) }));

@@ -240,7 +240,9 @@ async function statementsOf(source: Source, { from, to }: State): Promise<Map<st
     const known = said.get(statement.writer) ?? { before: null, within: null, last: statement };
     if (at < from) known.before = Math.max(known.before ?? 0, statement.sequence);
     else if (at < to) known.within = Math.max(known.within ?? 0, statement.sequence);
-    if (statement.at >= known.last.at) known.last = statement;
+    // The last word stays the last, also where its writer's clock had been stepped back before it.
+    if (known.last.state === "open" && (statement.state === "closed" || statement.at >= known.last.at))
+      known.last = statement;
     said.set(statement.writer, known);
   }
   return said;

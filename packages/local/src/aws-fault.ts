@@ -4,14 +4,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Operation, Service } from "./aws-operation.ts";
 
 /**
- * - `status`: that answer instead of the operation; `code` is AWS's error code (by default the service's for it)
+ * - `status`: that answer instead of the operation; `code` is AWS's error code (by default the service's for it), `date`
+ *   the time that the answer says it is
  * - `delayMs`: the operation runs after so many milliseconds
  * - `hang`: no answer ever; the operation does not run
  * - `reset`: the connection is torn down; the operation does not run
  * - `lose-answer`: the operation runs, then the connection is torn down in place of its answer
  */
 export type Fault =
-  | { status: number; code?: string }
+  | { status: number; code?: string; date?: Date }
   | { delayMs: number }
   | "hang"
   | "reset"
@@ -37,7 +38,13 @@ const DEFAULT_CODES: Record<Service, Record<number, string>> = {
   },
 };
 
-function refuse(response: ServerResponse, service: Service, status: number, code: string): void {
+function refuse(
+  response: ServerResponse,
+  service: Service,
+  { status, date }: { status: number; date?: Date },
+  code: string,
+): void {
+  if (date) response.setHeader("date", date.toUTCString());
   const message = "A fault asked for by a test.";
   if (service === "s3") {
     response.writeHead(status, { "content-type": "application/xml" });
@@ -86,7 +93,7 @@ export async function injected(
     refuse(
       response,
       operation.service,
-      status,
+      fault,
       fault.code ?? DEFAULT_CODES[operation.service][status] ?? "InternalError",
     ),
   );

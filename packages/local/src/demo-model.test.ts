@@ -139,6 +139,13 @@ test("speaks the Responses API, whole and as events", async () => {
   expect(final.usage).toEqual(whole.usage);
 });
 
+test("a long answer keeps nobody else waiting", async () => {
+  const began = performance.now();
+  const { choices } = await openai.chat.completions.create(ask("x", { model: "demo-words-20000" }));
+  expect(choices[0]?.message.content?.split(" ")).toHaveLength(20_000);
+  expect(performance.now() - began).toBeLessThan(1_000);
+});
+
 test("fails as it is asked to, by header or by the model's name, in vLLM's words", async () => {
   const fail = (request: object, headers = {}) =>
     openai.chat.completions.create(request as ReturnType<typeof ask>, { headers }).then(

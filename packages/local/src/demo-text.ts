@@ -25,6 +25,8 @@ export function digest(...parts: unknown[]): Buffer {
 
 const pick = <T>(from: readonly T[], byte: number): T => from[byte % from.length] as T;
 
+const wordsIn = (text: string) => text.split(" ").length;
+
 /** @param words roughly how many, when given */
 export function answerTo(prompt: string, words?: number): string {
   const asked = prompt.trim();
@@ -33,10 +35,13 @@ export function answerTo(prompt: string, words?: number): string {
   const topics = [...new Set(asked.match(/[\p{L}\p{N}-]{5,}/gu) ?? [])].slice(-12);
   const sentences = [pick(OPENINGS, hash[0] ?? 0)];
   const wanted = words ?? 25 + ((hash[1] ?? 0) % 40);
-  for (let i = 0; sentences.join(" ").split(" ").length < wanted; i++) {
+  let count = wordsIn(sentences[0] ?? "");
+  for (let i = 0; count < wanted; i++) {
     const byte = hash[(i + 2) % hash.length] ?? 0;
     const topic = topics.length > 0 ? pick(topics, byte + i) : pick(FILLER, byte + i);
-    sentences.push(pick(SENTENCES, byte + i * 3).replace("%", topic));
+    const sentence = pick(SENTENCES, byte + i * 3).replace("%", topic);
+    sentences.push(sentence);
+    count += wordsIn(sentence);
   }
   return words === undefined ? sentences.join(" ") : sentences.join(" ").split(" ").slice(0, words).join(" ");
 }

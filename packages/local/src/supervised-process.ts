@@ -31,7 +31,14 @@ const MAX_BACK_OFF_MS = 10_000;
 /** A process that ran so long is taken to have been well: its next restart is quick again. */
 const SETTLED_MS = 30_000;
 
-function spawnProgram(program: Program, log: ProcessLog): { child: ChildProcess; listening: Promise<void> } {
+/** A program's process; `listening` resolves with the fields of its line `{"msg":"listening", …}`. */
+export interface StartedProgram {
+  child: ChildProcess;
+  listening: Promise<Record<string, unknown>>;
+}
+
+/** Starts it once; it ends when this process does. `listening` rejects with its last words when it ends before. */
+export function spawnProgram(program: Program, log: ProcessLog): StartedProgram {
   const preload = join(import.meta.dirname, "end-with-parent.ts");
   const child = spawn(process.execPath, ["--import", preload, program.file], {
     env: program.environment,
@@ -40,7 +47,7 @@ function spawnProgram(program: Program, log: ProcessLog): { child: ChildProcess;
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   const lastWords: string[] = [];
-  const listening = new Promise<void>((resolve, reject) => {
+  const listening = new Promise<Record<string, unknown>>((resolve, reject) => {
     for (const [output, isError] of [
       [child.stdout, false],
       [child.stderr, true],
@@ -50,7 +57,8 @@ function spawnProgram(program: Program, log: ProcessLog): { child: ChildProcess;
         log.line(text, isError);
         lastWords.push(text);
         if (lastWords.length > 5) lastWords.shift();
-        if (parseLogLine(text)?.msg === "listening") resolve();
+        const line = parseLogLine(text);
+        if (line?.msg === "listening") resolve(line);
       });
     }
     child.once("error", reject);

@@ -27,6 +27,8 @@ const Environment = z.object({
   AUDIT_MODE: z.enum(["async", "spool", "strict"]).default("spool"),
   AUDIT_MAX_BODY_BYTES: positive(MEBIBYTE),
   AUDIT_UPLOAD_CONCURRENCY: positive(64),
+  /** A writer says in S3 how far it has numbered this often, while that grows. */
+  AUDIT_STATEMENT_EVERY_MS: positive(60_000),
   AWS_REGION: z.string().min(1),
   AWS_ENDPOINT_URL_S3: z.url().optional(),
   AWS_ENDPOINT_URL: z.url().optional(),

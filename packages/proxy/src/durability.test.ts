@@ -55,7 +55,9 @@ const drain = async () => expect(await proxy?.kill("SIGTERM")).toBe(0);
 
 const leftInSpool = () => readdir(spool, { recursive: true });
 
-test(`kill -9 at random moments under load, ${KILLS} times: every answer is audited, once, in whole chains`, async () => {
+test(`kill -9 at random moments under load, ${KILLS} times: every answer is audited, once, in whole chains`, {
+  timeout: 30_000 + KILLS * 5_000,
+}, async () => {
   const stop = new AbortController();
   let { url } = await start();
   const ledger = load(() => url, 16, "kill", stop.signal);
@@ -80,6 +82,9 @@ test(`kill -9 at random moments under load, ${KILLS} times: every answer is audi
   expect(await leftInSpool()).toEqual([]);
   // A request that was in the air when the proxy died is in the trail too, with its question.
   const interrupted = records.filter(({ record }) => record.outcome === "interrupted");
+  console.info(
+    `${KILLS} kills: ${sent} sent, ${answered.size} answered, ${records.length} audited, ${interrupted.length} of them interrupted`,
+  );
   expect(interrupted.length).toBeGreaterThan(0);
   for (const { record } of interrupted)
     expect(JSON.stringify(record.request.body)).toContain(record.clientRequestId);
@@ -209,6 +214,16 @@ test("mode async waits for nothing, and audits all the same", async () => {
   expect(chainProblems(records)).toEqual([]);
 });
 
+test("a living writer says how far it has numbered, as that grows", async () => {
+  const { url } = await start({ AUDIT_STATEMENT_EVERY_MS: "50" });
+  const numbers = async () => (await trail.statements()).map(({ sequence }) => sequence);
+  for (const number of [1, 2]) {
+    await ask(url, `n-${number}`);
+    await expect.poll(numbers, { timeout: 5_000 }).toContain(number);
+  }
+  await drain();
+});
+
 test("a dead writer whose spool is recovered is closed by the next life, at its last number", async () => {
   const { url } = await start();
   const [writer] = await readdir(spool);
@@ -221,8 +236,51 @@ test("a dead writer whose spool is recovered is closed by the next life, at its 
   expect(said.at(-1), again.output()).toMatchObject({ state: "closed", sequence: 2 });
 });
 
+test("the last word is said again until S3 takes it, and then nothing is left in the spool", async () => {
+  const { url } = await start();
+  await ask(url, "a");
+  await trail.waitFor(1);
+  await expect.poll(async () => (await trail.statements()).length).toBe(1);
+  let refusals = 2;
+  aws.setFault(({ operation, url: path }) =>
+    operation === "s3.PutObject" && path.includes("/writers/") && refusals-- > 0
+      ? { status: 503 }
+      : undefined,
+  );
+  await drain();
+  expect((await trail.statements()).at(-1)).toMatchObject({ state: "closed", sequence: 1 });
+  expect(await leftInSpool()).toEqual([]);
+});
+
+test("SIGTERM with streams open: each is sent to its end, audited whole, and the process ends by itself", async () => {
+  await model.stop();
+  model = await startModelServer(() => 300);
+  const { url } = await start({ UPSTREAM_URL: model.url });
+  const streams = Array.from({ length: 12 }, async (_, index) => {
+    const response = await post(url, `open-${index}`, true);
+    return response.text();
+  });
+  await expect.poll(() => model.asked, { timeout: 5_000, interval: 5 }).toBe(12);
+  await drain();
+  for (const text of await Promise.all(streams)) expect(text).toMatch(/w5 [\s\S]*\[DONE\]\n\n$/);
+  const records = await trail.all();
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual(
+    Array.from({ length: 12 }, (_, index) => `open-${index}`).toSorted(),
+  );
+  for (const { record } of records)
+    expect(record).toMatchObject({ outcome: "completed", statusCode: 200, response: { complete: true } });
+  expect(chainProblems(records)).toEqual([]);
+  expect(await leftInSpool()).toEqual([]);
+});
+
 async function ask(url: string, id: string): Promise<number> {
-  const response = await fetch(`${url}/v1/chat/completions`, {
+  const response = await post(url, id);
+  await response.text();
+  return response.status;
+}
+
+function post(url: string, id: string, stream = false): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
@@ -231,10 +289,12 @@ async function ask(url: string, id: string): Promise<number> {
       "x-llm-request-type": "chat",
       "x-request-id": id,
     },
-    body: JSON.stringify({ model: "demo", messages: [{ role: "user", content: "x".repeat(2000) }] }),
+    body: JSON.stringify({
+      model: "demo",
+      stream,
+      messages: [{ role: "user", content: "x".repeat(2000) }],
+    }),
   });
-  await response.text();
-  return response.status;
 }
 
 /** A file system of its own that can run full; needs root. */

@@ -50,7 +50,9 @@ export class SpoolWriter {
   #used = 0;
   #spare = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #scheduled = false;
-  #writingSince = 0;
+  #writing = false;
+  /** The watchdog's looks at the write in hand. */
+  #looks = 0;
   /** Positions count every byte ever appended; they only grow. */
   #appended = 0;
   #written = 0;
@@ -73,7 +75,8 @@ export class SpoolWriter {
   private constructor(options: SpoolOptions) {
     this.#options = options;
     this.#watchdog = setInterval(() => {
-      if (this.#writingSince > 0 && Date.now() - this.#writingSince > HANG_MS) {
+      // Counted, not timed: when this process itself stood still, that was one look, and the disk may have answered long since.
+      if (this.#writing && ++this.#looks * RETRY_MS > HANG_MS) {
         this.#report({ message: "The spool's disk does not answer" });
       }
     }, RETRY_MS).unref();
@@ -141,17 +144,18 @@ export class SpoolWriter {
   }
 
   #schedule(): void {
-    if (this.#writingSince > 0 || this.#scheduled) return;
+    if (this.#writing || this.#scheduled) return;
     this.#scheduled = true;
     // After this turn's events: requests that arrived together share one write.
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#writingSince === 0 && this.#used > 0) void this.#flush();
+      if (!this.#writing && this.#used > 0) void this.#flush();
     });
   }
 
   async #flush(): Promise<void> {
-    this.#writingSince = Date.now();
+    this.#writing = true;
+    this.#looks = 0;
     const slab = this.#slab;
     const bytes = this.#used;
     const position = this.#appended;
@@ -171,7 +175,7 @@ export class SpoolWriter {
     this.#written = position;
     // A slab that one huge record made grow is not kept.
     this.#spare = slab.length > SLAB_BYTES * 4 ? Buffer.allocUnsafeSlow(SLAB_BYTES) : slab;
-    this.#writingSince = 0;
+    this.#writing = false;
     release(this.#writtenWaiters, position);
     if (this.#used > 0) this.#schedule();
     this.#sync();
@@ -237,7 +241,7 @@ export class SpoolWriter {
   #sync(): void {
     if (this.#syncing || this.#synced >= this.#written) return;
     if (!this.#options.sync) return this.#markSynced(this.#written, this.#segment, this.#file.bytes);
-    const wait = this.#lastSync + this.#options.syncIntervalMs - Date.now();
+    const wait = this.#lastSync + this.#options.syncIntervalMs - performance.now();
     if (wait <= 0 || this.#syncedWaiters.length > 0 || this.#closing) {
       this.#syncing = this.#syncNow().finally(() => {
         this.#syncing = null;
@@ -252,7 +256,7 @@ export class SpoolWriter {
   }
 
   async #syncNow(): Promise<void> {
-    this.#lastSync = Date.now();
+    this.#lastSync = performance.now();
     const [position, segment, bytes] = [this.#written, this.#segment, this.#file.bytes];
     try {
       await this.#file.sync();

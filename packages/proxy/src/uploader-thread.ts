@@ -42,6 +42,7 @@ export class UploaderThread {
       writer: parts.writer,
       directory: parts.directory,
       watermark: parts.watermark.shared,
+      statementEveryMs: config.AUDIT_STATEMENT_EVERY_MS,
       concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
       accessLog: config.ACCESS_LOG === "on",
     };

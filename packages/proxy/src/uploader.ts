@@ -21,6 +21,7 @@ export interface UploaderData {
   writer: string;
   directory: string;
   watermark: SharedArrayBuffer;
+  statementEveryMs: number;
   concurrency: number;
   /** Whether each request has its line on stdout. */
   accessLog: boolean;
@@ -47,6 +48,7 @@ export type FromUploader =
   | { kind: "log"; level: "info" | "warn" | "error"; message: string; fields: Record<string, unknown> };
 
 const HOUSEKEEPING_MS = 200;
+const CLOSE_RETRY_MS = 500;
 /** At most one line a reason in this time: S3 away for an hour is not a million lines. */
 const LOG_EVERY_MS = 10_000;
 
@@ -93,8 +95,8 @@ function upload(writer: string, directory: string): Promise<WriterUpload> {
       },
       failed(reason, message, key) {
         delta.failures[reason] = (delta.failures[reason] ?? 0) + 1;
-        if (Date.now() - (lastLogged.get(reason) ?? 0) < LOG_EVERY_MS) return;
-        lastLogged.set(reason, Date.now());
+        if (performance.now() - (lastLogged.get(reason) ?? Number.NEGATIVE_INFINITY) < LOG_EVERY_MS) return;
+        lastLogged.set(reason, performance.now());
         log("warn", "S3 did not confirm an audit object; it stays in the spool and is tried again", {
           reason,
           message,
@@ -120,7 +122,7 @@ async function recoverDeadWriters(): Promise<void> {
         while (!dead.idle && !stop.signal.aborted) await delay(20);
         await dead.close();
         if (!dead.idle) return;
-        await new WriterStatements(store, writer, data.profile).closed(dead.confirmed.sequence);
+        if (!(await closed(statementsOf(writer), dead.confirmed.sequence))) return;
       }
       await rm(directory, { recursive: true });
       log("info", "The spool of a writer that died is uploaded", { deadWriter: writer });
@@ -139,15 +141,33 @@ function silent(error: unknown): void {
   log("warn", "The writer's statement could not be stored", { error: String(error) });
 }
 
+const statementsOf = (writer: string) =>
+  new WriterStatements(store, { writer, profile: data.profile, everyMs: data.statementEveryMs });
+
+/** Says the last word, again and again while S3 is away. @returns false when the time to stop came first */
+async function closed(statements: WriterStatements, sequence: number): Promise<boolean> {
+  while (!stop.signal.aborted) {
+    try {
+      await statements.closed(sequence);
+      return true;
+    } catch (error) {
+      silent(error);
+      await delay(CLOSE_RETRY_MS, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  }
+  return false;
+}
+
 async function uploadOwn(): Promise<void> {
   const own = await upload(data.writer, data.directory);
-  const statements = new WriterStatements(store, data.writer, data.profile);
+  const statements = statementsOf(data.writer);
   // A writer that dies at once shall have been known.
   statements.open(watermark.sequence).catch(silent);
   // By a timer, not by the loop below: the loop stands still while S3 does.
   const housekeeping = setInterval(() => {
     accessLog?.flush();
     report(own);
+    statements.open(watermark.sequence).catch(silent);
     own
       .tidy(false)
       .catch((error: unknown) => log("error", "The checkpoint cannot be saved", { error: String(error) }));
@@ -164,12 +184,7 @@ async function uploadOwn(): Promise<void> {
   await own.close();
   report(own);
   if (!own.idle) return; // The next start goes on with it.
-  try {
-    await statements.closed(watermark.sequence);
-    await rm(data.directory, { recursive: true });
-  } catch (error) {
-    silent(error);
-  }
+  if (await closed(statements, watermark.sequence)) await rm(data.directory, { recursive: true });
 }
 
 let reported = "";

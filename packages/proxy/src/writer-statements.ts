@@ -3,28 +3,30 @@ import { hash } from "node:crypto";
 import { MAX_SILENCE_MS, statementKey, type WriterStatement } from "@central-llm/core/writer-statement";
 import type { ObjectStore } from "./object-store.ts";
 
-/** After a new record, at most this long until the next statement. */
-const EVERY_MS = 60_000;
+export interface StatementOptions {
+  writer: string;
+  profile: string;
+  /** After a new record, at most this long until the next statement. */
+  everyMs: number;
+}
 
 export class WriterStatements {
   readonly #store: ObjectStore;
-  readonly #writer: string;
-  readonly #profile: string;
-  #saidAt = 0;
+  readonly #options: StatementOptions;
+  #saidAt = Number.NEGATIVE_INFINITY;
   #said = -1;
 
-  constructor(store: ObjectStore, writer: string, profile: string) {
+  constructor(store: ObjectStore, options: StatementOptions) {
     this.#store = store;
-    this.#writer = writer;
-    this.#profile = profile;
+    this.#options = options;
   }
 
   /** Says it when it is due. @throws StoreError when S3 did not confirm; it is due again at the next call */
   async open(sequence: number): Promise<void> {
-    const since = Date.now() - this.#saidAt;
+    const since = performance.now() - this.#saidAt;
     // Well within the silence that readers allow.
-    if (sequence === this.#said ? since < MAX_SILENCE_MS / 3 : since < EVERY_MS) return;
-    this.#saidAt = Date.now();
+    if (sequence === this.#said ? since < MAX_SILENCE_MS / 3 : since < this.#options.everyMs) return;
+    this.#saidAt = performance.now();
     await this.#say("open", sequence);
     this.#said = sequence;
   }
@@ -35,17 +37,18 @@ export class WriterStatements {
 
   async #say(state: WriterStatement["state"], sequence: number): Promise<void> {
     const at = new Date().toISOString();
+    const { writer, profile } = this.#options;
     const statement = {
       schemaVersion: 1 as const,
-      writer: this.#writer,
-      profile: this.#profile,
+      writer,
+      profile,
       at,
       sequence,
       state,
     };
     const body = Buffer.from(JSON.stringify(statement));
     await this.#store.put(statementKey(statement), body, hash("sha256", body, "hex"), {
-      writer: this.#writer,
+      writer,
       sequence,
     });
   }

@@ -55,8 +55,9 @@ export class WriterUpload {
   #closedSize: number | null = null;
   #built: Checkpoint;
   #confirmed: Checkpoint;
-  #savedAt = 0;
+  #savedAt = Number.NEGATIVE_INFINITY;
   #saved: Checkpoint;
+  #tidying: Promise<void> = Promise.resolve();
 
   private constructor(options: WriterUploadOptions, checkpoint: Checkpoint) {
     this.#writer = options.writer;
@@ -199,10 +200,18 @@ export class WriterUpload {
   }
 
   /** Saves the mark, then deletes the segments before it. Call it often; it acts about once a second. */
-  async tidy(now: boolean): Promise<void> {
+  tidy(now: boolean): Promise<void> {
+    // One at a time: of two, the first to rename takes the other's new checkpoint away.
+    const tidied = this.#tidying.then(() => this.#tidy(now));
+    this.#tidying = tidied.catch(() => {});
+    return tidied;
+  }
+
+  async #tidy(now: boolean): Promise<void> {
     const confirmed = this.#confirmed;
-    if (confirmed === this.#saved || (!now && Date.now() - this.#savedAt < CHECKPOINT_EVERY_MS)) return;
-    this.#savedAt = Date.now();
+    if (confirmed === this.#saved || (!now && performance.now() - this.#savedAt < CHECKPOINT_EVERY_MS))
+      return;
+    this.#savedAt = performance.now();
     await writeCheckpoint(this.#directory, confirmed);
     for (let segment = this.#saved.segment; segment < confirmed.segment; segment++) {
       await rm(join(this.#directory, segmentName(segment)), { force: true });
@@ -211,9 +220,12 @@ export class WriterUpload {
   }
 
   async close(): Promise<void> {
-    await this.tidy(true);
-    await this.#reader?.close();
-    this.#reader = null;
+    try {
+      await this.tidy(true);
+    } finally {
+      await this.#reader?.close();
+      this.#reader = null;
+    }
   }
 }
 

@@ -85,13 +85,19 @@ export class AuditTrail {
   }
 }
 
+/** What a chain consists of. */
+export interface Link {
+  record: Pick<AuditRecord, "chain">;
+  sha256: string;
+}
+
 /** What is wrong with the writers' chains: gaps, repeats and broken links, in words. Empty when all is well. */
-export function chainProblems(records: readonly StoredRecord[]): string[] {
+export function chainProblems(records: readonly Link[]): string[] {
   const problems: string[] = [];
   const writers = Map.groupBy(records, ({ record }) => record.chain.writer);
   for (const [writer, list] of writers) {
     const sorted = list.toSorted((a, b) => a.record.chain.sequence - b.record.chain.sequence);
-    let previous: StoredRecord | null = null;
+    let previous: Link | null = null;
     for (const stored of sorted) {
       const { sequence, previousHash } = stored.record.chain;
       const expected = (previous?.record.chain.sequence ?? 0) + 1;
