@@ -22,6 +22,7 @@ export class UploaderThread {
   readonly #parts: Parts;
   #worker!: Worker;
   #closing = false;
+  #running = false;
   readonly #models = new Set<string>();
   #oldest: number | null = null;
   onProgress: (progress: Progress) => void = () => {};
@@ -59,6 +60,8 @@ export class UploaderThread {
   /** Uploads what is on disk, for at most `drainMs`. */
   async close(drainMs: number): Promise<void> {
     this.#closing = true;
+    // It has just died and would start again in a moment: what it left waits on disk for the next start.
+    if (!this.#running) return;
     const exited = new Promise<void>((done) => this.#worker.once("exit", () => done()));
     this.#send({ kind: "close", drainMs });
     const late = setTimeout(() => void this.#worker.terminate(), drainMs + 2_000);
@@ -74,9 +77,13 @@ export class UploaderThread {
     this.#worker = new Worker(new URL(entry, import.meta.url), { name: "uploader", workerData: this.#data });
     this.#worker.on("message", (message: FromUploader) => this.#receive(message));
     this.#worker.on("error", (error) => log.error({ err: error }, "The uploader's thread failed"));
+    this.#running = true;
     this.#worker.on("exit", () => {
+      this.#running = false;
       if (this.#closing) return;
-      setTimeout(() => this.#start(), RESTART_MS).unref();
+      setTimeout(() => {
+        if (!this.#closing) this.#start();
+      }, RESTART_MS).unref();
     });
   }
 
