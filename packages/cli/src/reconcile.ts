@@ -1,6 +1,7 @@
 /** `central-llm reconcile`: is the trail of a window complete? */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type Report, reconcile, State, verdict } from "@central-llm/core/reconcile";
+import { reconcile, State } from "@central-llm/core/reconcile";
+import { type Report, verdict } from "@central-llm/core/reconcile-report";
 import { awsSource } from "@central-llm/core/reconcile-source";
 import { Command, Option } from "commander";
 import * as Argument from "./argument.ts";

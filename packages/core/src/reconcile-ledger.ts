@@ -3,7 +3,8 @@
  * `reconcile/YYYY/MM/DD/HH/<time>.json`, a new object for each run, the last one counts.
  */
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { type Report, reconcile, type Source, State } from "./reconcile.ts";
+import { reconcile, type Source, State } from "./reconcile.ts";
+import type { Report } from "./reconcile-report.ts";
 
 export const LEDGER_PREFIX = "reconcile";
 const HOUR_MS = 3_600_000;

@@ -1,21 +1,10 @@
 /** Carries a request from the API Gateway stand-in to the proxy and its answer back, both as streams. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { HOP_BY_HOP } from "@central-llm/core/hop-by-hop";
 import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
 import { type Dispatcher, errors } from "undici";
 import { answer } from "./gateway-response.ts";
 
-/** RFC 9110 §7.6.1; a message's `Connection` header names more. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 /** Ours to set or to keep: a client's word on its key id is worth nothing, its key is none of the proxy's business. */
 const NOT_FORWARDED = new Set(["host", "expect", "x-api-key", API_KEY_ID_HEADER]);
 

@@ -1,18 +1,6 @@
 /** Which headers cross the proxy, and which the audit keeps. */
+import { HOP_BY_HOP } from "@central-llm/core/hop-by-hop";
 import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
-
-/** RFC 9110 §7.6.1: these concern one connection and never cross a proxy; `Connection` may name more. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Not for the model server: our own credentials, what we set anew, and what the platform answers itself. */
 const NOT_FORWARDED = new Set([

@@ -1,5 +1,5 @@
 /** The ledger as a page for docs/. */
-import { verdict } from "@central-llm/core/reconcile";
+import { verdict } from "@central-llm/core/reconcile-report";
 import { type Evidence, type Ledger, percent } from "./ledger.ts";
 
 const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;

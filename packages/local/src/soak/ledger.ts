@@ -1,5 +1,5 @@
 /** The soak's ledger: what callers saw against what the audit holds, and which promises that breaks. */
-import type { Report } from "@central-llm/core/reconcile";
+import type { Report } from "@central-llm/core/reconcile-report";
 import { chainProblems } from "@central-llm/proxy/testing/audit-trail";
 import type { JournalEntry } from "./fault-schedule.ts";
 import type { ProxyLife } from "./proxy-life.ts";

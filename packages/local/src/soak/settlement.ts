@@ -5,7 +5,8 @@ import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import * as AuditTable from "@central-llm/core/audit-table";
 import * as DeadLetterQueue from "@central-llm/core/dead-letter-queue";
 import * as Platform from "@central-llm/core/platform";
-import { type Report, reconcile } from "@central-llm/core/reconcile";
+import { reconcile } from "@central-llm/core/reconcile";
+import type { Report } from "@central-llm/core/reconcile-report";
 import { awsSource } from "@central-llm/core/reconcile-source";
 import type { Stage } from "./stage.ts";
 
