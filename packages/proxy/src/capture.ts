@@ -4,7 +4,7 @@
  */
 import { isSafeRequestId, objectKey } from "@central-llm/core/audit-key";
 import type { Logger } from "pino";
-import type { Config } from "./config.ts";
+import type { CommonConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
 import { KIND } from "./spool-frame.ts";
 import { Watermark } from "./spool-layout.ts";
@@ -30,7 +30,7 @@ export interface Open {
 }
 
 export class Capture {
-  readonly #config: Config;
+  readonly #config: CommonConfig;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #spool: SpoolWriter;
@@ -45,7 +45,7 @@ export class Capture {
   readonly writer: string;
 
   private constructor(
-    config: Config,
+    config: CommonConfig,
     metrics: Metrics,
     log: Logger,
     parts: { writer: string; spool: SpoolWriter; uploader: UploaderThread; watermark: Watermark },
@@ -61,7 +61,7 @@ export class Capture {
     this.#open = open;
   }
 
-  static async start(config: Config, metrics: Metrics, log: Logger): Promise<Capture> {
+  static async start(config: CommonConfig, metrics: Metrics, log: Logger): Promise<Capture> {
     const { writer, directory } = await newWriter(config.SPOOL_DIR, config.writerName);
     const watermark = new Watermark();
     const open = new Map<string, Open>();
