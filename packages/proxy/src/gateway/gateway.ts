@@ -16,6 +16,7 @@ import { modelEntries } from "./gateway-models.ts";
 import { KeyAliases } from "./key-aliases.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { migrate } from "./migrate.ts";
+import { PendingReleases } from "./pending-releases.ts";
 import { PiiGuard } from "./pii-guard.ts";
 import type { Usage } from "./settlement.ts";
 
@@ -46,6 +47,7 @@ export class Gateway {
   readonly bedrock: BedrockClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
+  readonly pending = new PendingReleases();
   readonly #database: Database;
   readonly #exchanges = new Set<GatewayExchange>();
   draining = false;
@@ -131,17 +133,19 @@ export class Gateway {
 
   /** A request that was admitted and never came to a model. */
   release(reservation: Reservation): void {
-    this.ledger.release(reservation).catch((error: unknown) => {
+    const released = this.ledger.release(reservation).catch((error: unknown) => {
       this.log.warn({ err: error }, "A reservation could not be given back; its lease will");
     });
+    if (reservation.id !== null) this.pending.add(reservation, released);
   }
 
   /** What a request used. Nobody waits for it; it is tried until the database takes it. */
   settle(reservation: Reservation, usage: Usage): void {
-    this.ledger.settle(reservation, usage).catch((error: unknown) => {
+    const settled = this.ledger.settle(reservation, usage).catch((error: unknown) => {
       this.counts.unbooked.inc();
       this.log.error({ requestId: usage.requestId, err: error }, "A request could not be booked");
     });
+    if (reservation.id !== null) this.pending.add(reservation, settled);
   }
 
   async databaseAnswers(): Promise<boolean> {
