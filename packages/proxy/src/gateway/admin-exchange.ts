@@ -17,6 +17,7 @@ const PROJECT = "gateway-admin";
 const NONE: KeptBody = { bytes: null, kind: "none" };
 
 export class AdminExchange implements GatewayExchange {
+  slot = -1;
   readonly #gateway: Gateway;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;

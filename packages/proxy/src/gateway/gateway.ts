@@ -5,6 +5,7 @@ import { type Logger, pino } from "pino";
 import { Capture } from "../capture.ts";
 import { loggedError } from "../logged-error.ts";
 import { Metrics } from "../metrics.ts";
+import { type Openable, OpenList } from "../open-list.ts";
 import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
@@ -21,7 +22,7 @@ import { PiiGuard } from "./pii-guard.ts";
 import type { Usage } from "./settlement.ts";
 
 /** A request that is being handled. */
-export interface GatewayExchange {
+export interface GatewayExchange extends Openable {
   readonly socket: Duplex;
   malformed(error: ApiError): void;
   /** Ends it because the process must stop. */
@@ -49,7 +50,7 @@ export class Gateway {
   readonly aliases = new KeyAliases();
   readonly pending = new PendingReleases();
   readonly #database: Database;
-  readonly #exchanges = new Set<GatewayExchange>();
+  readonly #exchanges = new OpenList<GatewayExchange>();
   draining = false;
 
   private constructor(config: GatewayConfig, { log, metrics, capture, database }: Parts) {
@@ -165,7 +166,7 @@ export class Gateway {
     }
     if (this.#exchanges.size > 0) {
       this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of [...this.#exchanges]) exchange.interrupt();
+      for (const exchange of this.#exchanges) exchange.interrupt();
     }
     const unbooked = await this.ledger.close(DRAIN_TIMEOUT_MS);
     if (unbooked > 0) this.log.error({ unbooked }, "Spend could not be booked; the audit records have it");
