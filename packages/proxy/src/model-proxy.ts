@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import type { Exchange } from "./exchange.ts";
 import { loggedError } from "./logged-error.ts";
 import { Metrics } from "./metrics.ts";
+import { OpenList } from "./open-list.ts";
 import { BufferBudget } from "./request-body.ts";
 
 /** How long the rest of a refused upload is read and dropped. */
@@ -20,7 +21,7 @@ export class ModelProxy {
   readonly capture: Capture;
   readonly pool: Pool;
   readonly budget: BufferBudget;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new OpenList<Exchange>();
   readonly #basePath: string;
   draining = false;
 
@@ -104,7 +105,7 @@ export class ModelProxy {
     );
     if ((await Promise.race([this.#idle(), deadline])) === "late") {
       this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of [...this.#exchanges]) exchange.interrupt();
+      for (const exchange of this.#exchanges) exchange.interrupt();
     }
     await this.pool.destroy();
     await this.capture.close(this.config.DRAIN_TIMEOUT_MS);
