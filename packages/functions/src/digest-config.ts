@@ -1,6 +1,7 @@
 /** What the digest function needs from its environment. */
-import { AUDIT_PREFIX, DIGEST } from "@central-llm/core/platform";
+import { AUDIT_PREFIX, DIGEST, DIGEST_FUNCTION } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "./environment.ts";
 
 const DigestConfig = z.object({
   AUDIT_BUCKET: z.string().min(1),
@@ -11,10 +12,6 @@ const DigestConfig = z.object({
   DIGEST_LOOK_BACK_DAYS: z.coerce.number().int().positive().default(DIGEST.lookBackDays),
 });
 
-/** @throws {Error} one line that names what is missing or wrong */
-export function digestConfig(env: Record<string, string | undefined>): z.infer<typeof DigestConfig> {
-  const config = DigestConfig.safeParse(env);
-  if (config.success) return config.data;
-  const wrong = config.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`the digest function's environment is incomplete: ${wrong.join("; ")}`);
-}
+/** @throws {Error} one line that names each missing or bad variable */
+export const digestConfig = (env: Record<string, string | undefined>): z.infer<typeof DigestConfig> =>
+  fromEnvironment(DIGEST_FUNCTION, DigestConfig, env);

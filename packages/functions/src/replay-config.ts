@@ -1,19 +1,17 @@
 /** What the replay function needs from its environment, and what it can be asked for. */
 import { REASONS } from "@central-llm/core/dead-letter";
+import { REPLAY_FUNCTION } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "./environment.ts";
 
 const ReplayConfig = z.object({
   AUDIT_DLQ_URL: z.url(),
   INGEST_QUEUE_URL: z.url(),
 });
 
-/** @throws {Error} one line that names what is missing or wrong */
-export function replayConfig(env: Record<string, string | undefined>): z.infer<typeof ReplayConfig> {
-  const config = ReplayConfig.safeParse(env);
-  if (config.success) return config.data;
-  const wrong = config.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`the replay function's environment is incomplete: ${wrong.join("; ")}`);
-}
+/** @throws {Error} one line that names each missing or bad variable */
+export const replayConfig = (env: Record<string, string | undefined>): z.infer<typeof ReplayConfig> =>
+  fromEnvironment(REPLAY_FUNCTION, ReplayConfig, env);
 
 /** One letter or some, by id, reason or the object's key; or all, which must be said. */
 export const ReplayOrder = z
