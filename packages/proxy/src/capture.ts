@@ -4,7 +4,7 @@
  */
 import { isSafeRequestId, objectKey } from "@central-llm/core/audit-key";
 import type { Logger } from "pino";
-import type { Config } from "./config.ts";
+import type { CommonConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Openable, OpenList } from "./open-list.ts";
 import { KIND } from "./spool-frame.ts";
@@ -31,7 +31,7 @@ export interface Open extends Openable {
 }
 
 export class Capture {
-  readonly #config: Config;
+  readonly #config: CommonConfig;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #spool: SpoolWriter;
@@ -46,7 +46,7 @@ export class Capture {
   readonly writer: string;
 
   private constructor(
-    config: Config,
+    config: CommonConfig,
     metrics: Metrics,
     log: Logger,
     parts: { writer: string; spool: SpoolWriter; uploader: UploaderThread; watermark: Watermark },
@@ -62,7 +62,7 @@ export class Capture {
     this.#open = open;
   }
 
-  static async start(config: Config, metrics: Metrics, log: Logger): Promise<Capture> {
+  static async start(config: CommonConfig, metrics: Metrics, log: Logger): Promise<Capture> {
     const { writer, directory } = await newWriter(config.SPOOL_DIR, config.writerName);
     const watermark = new Watermark();
     const open = new OpenList<Open>();
