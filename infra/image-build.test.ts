@@ -4,6 +4,7 @@ import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import { containersOf, environmentOf, ofType, only } from "./plan/resource.ts";
@@ -90,6 +91,7 @@ test("the proxy's image runs as a user without rights, and writes to its spool o
   const { SPOOL_DIR } = environmentOf(proxy ?? {});
   expect(lines).toContain(`VOLUME ["${SPOOL_DIR}"]`);
   expect(lines.join("\n")).toContain(`chown node:node ${SPOOL_DIR}`);
+  expect(lines).toContain(`ENV NODE_ENV=production NODE_OPTIONS=${PROXY_NODE_OPTIONS}`);
 });
 
 describe("the proxy's bundle, made and started as the image does", () => {

@@ -9,6 +9,7 @@ import type { Exchange } from "./exchange.ts";
 import { linger } from "./linger.ts";
 import { loggedError } from "./logged-error.ts";
 import { Metrics } from "./metrics.ts";
+import { OpenList } from "./open-list.ts";
 import { BufferBudget } from "./request-body.ts";
 
 export class ModelProxy {
@@ -18,7 +19,7 @@ export class ModelProxy {
   readonly capture: Capture;
   readonly pool: Pool;
   readonly budget: BufferBudget;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new OpenList<Exchange>();
   readonly #basePath: string;
   draining = false;
 
@@ -90,7 +91,7 @@ export class ModelProxy {
     );
     if ((await Promise.race([this.#idle(), deadline])) === "late") {
       this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of [...this.#exchanges]) exchange.interrupt();
+      for (const exchange of this.#exchanges) exchange.interrupt();
     }
     await this.pool.destroy();
     await this.capture.close(this.config.DRAIN_TIMEOUT_MS);
