@@ -79,6 +79,31 @@ const Gateway = z.object({
 });
 
 type Parsed = z.output<typeof Gateway>;
+type Variable = keyof Parsed & string;
+
+/** What is needed because of another variable; asked also when others are at fault, so that all are named at once. */
+const needs = (path: Variable, message: string, because: (config: Parsed) => boolean) =>
+  [
+    (config: Parsed) => config[path] !== undefined || !because(config),
+    { path: [path] as PropertyKey[], message, when: () => true },
+  ] as const;
+
+const PARTS = ["DATABASE_HOST", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD"] as const;
+const IN_PARTS = "required, or DATABASE_URL in place of all DATABASE_* parts";
+const GUARDRAIL = "required for PII_ENGINE=bedrock-guardrail";
+const guarded = (config: Parsed) => config.PII_ENGINE === "bedrock-guardrail";
+const NEEDS = [
+  ...PARTS.map((part) => needs(part, IN_PARTS, ({ DATABASE_URL }) => DATABASE_URL === undefined)),
+  needs(
+    "LITELLM_URL",
+    "required for GATEWAY_ENGINE=litellm",
+    (config) => config.GATEWAY_ENGINE === "litellm",
+  ),
+  needs("GUARDRAIL_ID", GUARDRAIL, guarded),
+  needs("GUARDRAIL_VERSION", GUARDRAIL, guarded),
+];
+const Checked = NEEDS.reduce((schema, [holds, fault]) => schema.refine(holds, fault), Gateway);
+
 export interface GatewayConfig extends Omit<Parsed, "DATABASE_URL" | "MODELS">, Derived {
   DATABASE_URL: string;
   models: ModelList;
@@ -87,21 +112,7 @@ export interface GatewayConfig extends Omit<Parsed, "DATABASE_URL" | "MODELS">, 
 
 /** @throws Error whose one-line message names every variable that is missing or wrong */
 export function parseGatewayConfig(environment: Record<string, unknown>): GatewayConfig {
-  const checked = Gateway.superRefine((config, context) => {
-    const need = (name: keyof Parsed, why: string) => {
-      if (config[name] === undefined) context.addIssue({ code: "custom", path: [name], message: why });
-    };
-    if (config.DATABASE_URL === undefined) {
-      const why = "required, or DATABASE_URL in place of all DATABASE_* parts";
-      for (const part of PARTS) need(part, why);
-    }
-    if (config.GATEWAY_ENGINE === "litellm") need("LITELLM_URL", "required for GATEWAY_ENGINE=litellm");
-    if (config.PII_ENGINE === "bedrock-guardrail") {
-      need("GUARDRAIL_ID", "required for PII_ENGINE=bedrock-guardrail");
-      need("GUARDRAIL_VERSION", "required for PII_ENGINE=bedrock-guardrail");
-    }
-  });
-  const config = parseVariables(checked, environment);
+  const config = parseVariables(Checked, environment);
   const { GUARDRAIL_ID, GUARDRAIL_VERSION, GUARDRAIL_TIMEOUT_MS } = config;
   return {
     ...config,
@@ -119,7 +130,6 @@ export function parseGatewayConfig(environment: Record<string, unknown>): Gatewa
   };
 }
 
-const PARTS = ["DATABASE_HOST", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD"] as const;
 /** node-postgres's words (pg-connection-string). */
 const TLS = { require: "?sslmode=no-verify", verify: "?sslmode=verify-full", off: "" };
 

@@ -1,6 +1,6 @@
 /** The gateway's model list from its configuration. */
 import { defaultModels, type Placement } from "@central-llm/core/default-models";
-import { ModelList, type ModelSetting } from "@central-llm/core/model";
+import { ModelList, ModelListError, type ModelSetting } from "@central-llm/core/model";
 import { z } from "zod";
 import type { ModelEntry } from "./admin-request.ts";
 
@@ -29,7 +29,7 @@ export function modelList(
   const known = defaultModels({ region, ...(geography === undefined ? {} : { geography }) } as Placement);
   if (settings === undefined) return ModelList.parse(known);
   if (!Array.isArray(settings)) return ModelList.parse(settings);
-  return ModelList.parse(
+  const list = ModelList.parse(
     settings.map((entry: unknown) => {
       const short = Short.safeParse(entry);
       if (!short.success) return entry;
@@ -46,6 +46,12 @@ export function modelList(
       } satisfies ModelSetting;
     }),
   );
+  const elsewhere = list.models.filter(({ target }) => target.provider !== "bedrock");
+  if (elsewhere.length > 0)
+    throw new ModelListError(
+      elsewhere.map(({ name }) => `model ${name}: the gateway calls Bedrock alone so far`),
+    );
+  return list;
 }
 
 const idOf = (target: ModelSetting["target"]) => (target.provider === "bedrock" ? target.modelId : null);

@@ -5,6 +5,7 @@ import { type Logger, pino } from "pino";
 import { Capture } from "../capture.ts";
 import { loggedError } from "../logged-error.ts";
 import { Metrics } from "../metrics.ts";
+import { type Openable, OpenList } from "../open-list.ts";
 import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
@@ -16,11 +17,12 @@ import { modelEntries } from "./gateway-models.ts";
 import { KeyAliases } from "./key-aliases.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { migrate } from "./migrate.ts";
+import { PendingReleases } from "./pending-releases.ts";
 import { PiiGuard } from "./pii-guard.ts";
 import type { Usage } from "./settlement.ts";
 
 /** A request that is being handled. */
-export interface GatewayExchange {
+export interface GatewayExchange extends Openable {
   readonly socket: Duplex;
   malformed(error: ApiError): void;
   /** Ends it because the process must stop. */
@@ -46,8 +48,9 @@ export class Gateway {
   readonly bedrock: BedrockClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
+  readonly pending = new PendingReleases();
   readonly #database: Database;
-  readonly #exchanges = new Set<GatewayExchange>();
+  readonly #exchanges = new OpenList<GatewayExchange>();
   draining = false;
 
   private constructor(config: GatewayConfig, { log, metrics, capture, database }: Parts) {
@@ -131,17 +134,19 @@ export class Gateway {
 
   /** A request that was admitted and never came to a model. */
   release(reservation: Reservation): void {
-    this.ledger.release(reservation).catch((error: unknown) => {
+    const released = this.ledger.release(reservation).catch((error: unknown) => {
       this.log.warn({ err: error }, "A reservation could not be given back; its lease will");
     });
+    if (reservation.id !== null) this.pending.add(reservation, released);
   }
 
   /** What a request used. Nobody waits for it; it is tried until the database takes it. */
   settle(reservation: Reservation, usage: Usage): void {
-    this.ledger.settle(reservation, usage).catch((error: unknown) => {
+    const settled = this.ledger.settle(reservation, usage).catch((error: unknown) => {
       this.counts.unbooked.inc();
       this.log.error({ requestId: usage.requestId, err: error }, "A request could not be booked");
     });
+    if (reservation.id !== null) this.pending.add(reservation, settled);
   }
 
   async databaseAnswers(): Promise<boolean> {
@@ -161,7 +166,7 @@ export class Gateway {
     }
     if (this.#exchanges.size > 0) {
       this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of [...this.#exchanges]) exchange.interrupt();
+      for (const exchange of this.#exchanges) exchange.interrupt();
     }
     const unbooked = await this.ledger.close(DRAIN_TIMEOUT_MS);
     if (unbooked > 0) this.log.error({ unbooked }, "Spend could not be booked; the audit records have it");

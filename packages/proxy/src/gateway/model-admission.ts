@@ -120,14 +120,13 @@ async function ask(
   const { tokens, cost } = understood?.estimate ?? NOTHING;
   const name = understood?.model.name ?? null;
   const end = gateway.counts.admission.startTimer();
-  const admission = await gateway.ledger.admit({
-    token,
-    model: asked.model,
-    alias: name === asked.model ? null : name,
-    tokens,
-    cost,
-  });
+  const request = { token, model: asked.model, alias: name === asked.model ? null : name, tokens, cost };
+  let admission = await gateway.ledger.admit(request);
   end();
+  if (admission.outcome === "refused" && admission.call !== null) {
+    const { refusal, call } = admission;
+    if (await gateway.pending.awaited(refusal, call)) admission = await gateway.ledger.admit(request);
+  }
   return accountOf(route, asked.model, admission, known);
 }
 

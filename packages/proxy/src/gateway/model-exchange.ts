@@ -19,6 +19,7 @@ import type { ModelRoute } from "./model-route.ts";
 import { RefusedRequest, refusalOf } from "./refused-request.ts";
 
 export class ModelExchange implements GatewayExchange {
+  slot = -1;
   readonly #gateway: Gateway;
   readonly #state: CallState;
   #done = false;

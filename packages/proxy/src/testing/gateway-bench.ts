@@ -62,7 +62,8 @@ export class GatewayBench {
   readonly trail: AuditTrail;
   readonly database: pg.Pool;
   readonly databaseUrl: string;
-  readonly #folder: string;
+  /** Holds the spools. */
+  readonly folder: string;
   readonly #table: AuditTable.AuditTable;
   readonly #stops: (() => unknown)[] = [];
   port = 0;
@@ -81,7 +82,7 @@ export class GatewayBench {
     this.postgres = parts.postgres;
     this.standIn = parts.standIn;
     this.databaseUrl = parts.databaseUrl;
-    this.#folder = parts.folder;
+    this.folder = parts.folder;
     this.trail = new AuditTrail(parts.aws, parts.platform.bucket);
     this.database = new pg.Pool({ connectionString: parts.databaseUrl, max: 4 });
     this.database.on("error", () => {}); // Tests that end the server ask again.
@@ -122,7 +123,7 @@ export class GatewayBench {
       AWS_REGION: this.aws.region,
       AWS_ENDPOINT_URL: this.aws.url,
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: this.standIn.url,
-      SPOOL_DIR: join(this.#folder, `s${++this.#gateways}`),
+      SPOOL_DIR: join(this.folder, `s${++this.#gateways}`),
       LOG_LEVEL: "silent",
       ACCESS_LOG: "off",
       DRAIN_TIMEOUT_MS: "2000",
@@ -168,7 +169,7 @@ export class GatewayBench {
         },
         healthUrl: null,
       },
-      openLog(this.#folder, "lambda", () => {}),
+      openLog(this.folder, "lambda", () => {}),
     );
     this.#stops.push(() => host.child.kill("SIGKILL"));
     await host.listening;
@@ -252,6 +253,6 @@ export class GatewayBench {
     await this.aws.stop();
     await this.database.end();
     await this.postgres.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
