@@ -38,6 +38,8 @@ const Audit = z.strictObject({
   expireAfterDays: z.int().positive(),
   /** CloudTrail data events on the audit bucket: who read which object. Billed per event. */
   dataEvents: z.boolean(),
+  /** How late an object may come and still be in a digest; more while old objects are copied into the bucket. */
+  digestLookBackDays: z.int().positive(),
   /** AUDIT_MODE of the proxy. */
   mode: z.enum(["async", "spool", "strict"]),
 });

@@ -30,6 +30,7 @@ const audit = {
   glacierAfterDays: 90,
   expireAfterDays: SEVEN_YEARS_IN_DAYS,
   dataEvents: true,
+  digestLookBackDays: 2,
   mode: "spool",
 };
 
