@@ -34,7 +34,7 @@ const authorizer = api.addAuthorizer({
   jwt: { issuer: issuer.url, audiences: [issuer.audience] },
 });
 
-const { api: handler, replay } = LAMBDA_FUNCTIONS;
+const { api: handler } = LAMBDA_FUNCTIONS;
 if (handler.written) {
   api.route(
     "ANY /api/{proxy+}",
@@ -67,20 +67,6 @@ if (handler.written) {
     { auth: { jwt: { authorizer: authorizer.id } } },
   );
 }
-if (replay.written) {
-  new sst.aws.Function(
-    "Replay",
-    lambdaFunction(replay, { INGEST_QUEUE_URL: queue.url, AUDIT_DLQ_URL: deadLetterQueue.url }, [
-      {
-        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-        resources: [deadLetterQueue.arn],
-      },
-      { actions: ["sqs:SendMessage"], resources: [queue.arn] },
-      { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
-    ]),
-  );
-}
-
 const securityHeaders = new aws.cloudfront.ResponseHeadersPolicy("ConsoleHeaders", {
   name: named("central-llm-console"),
   securityHeadersConfig: {

@@ -2,7 +2,16 @@
  * Every Lambda function of the platform, in one list, so that the plan, the bundle test and the least-privilege table
  * speak of the same ones. `written: false` keeps a function out of the plan until its handler is in the repository.
  */
-import { INGEST, INGEST_FUNCTION } from "@central-llm/core/platform";
+import {
+  DIGEST,
+  DIGEST_FUNCTION,
+  INGEST,
+  INGEST_FUNCTION,
+  RECONCILE,
+  RECONCILE_FUNCTION,
+  REPLAY,
+  REPLAY_FUNCTION,
+} from "@central-llm/core/platform";
 
 export interface LambdaFunction {
   /** In AWS; seeds' name where they give one. */
@@ -22,25 +31,25 @@ export const LAMBDA_FUNCTIONS = {
     memoryMb: 512,
   },
   reconcile: {
-    name: "llm-audit-reconcile",
+    name: RECONCILE_FUNCTION,
     handler: "packages/functions/src/reconcile.handler",
     written: true,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    timeoutSeconds: RECONCILE.timeoutSeconds,
+    memoryMb: RECONCILE.memoryMb,
   },
   digest: {
-    name: "llm-audit-digest",
+    name: DIGEST_FUNCTION,
     handler: "packages/functions/src/digest.handler",
-    written: false,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    written: true,
+    timeoutSeconds: DIGEST.timeoutSeconds,
+    memoryMb: DIGEST.memoryMb,
   },
   replay: {
-    name: "llm-audit-replay",
+    name: REPLAY_FUNCTION,
     handler: "packages/functions/src/replay.handler",
-    written: false,
-    timeoutSeconds: 300,
-    memoryMb: 512,
+    written: true,
+    timeoutSeconds: REPLAY.timeoutSeconds,
+    memoryMb: REPLAY.memoryMb,
   },
   api: {
     name: "llm-audit-api",

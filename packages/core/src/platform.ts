@@ -31,7 +31,7 @@ export const INGEST = {
 } as const;
 
 /** Schedule of the reconcile function: each settled hour is checked within the next one. */
-export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
+export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024 } as const;
 
 /** Schedule of the digest function; `lookBackDays` is how late an object may come and still be found. */
 export const DIGEST = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024, lookBackDays: 2 } as const;
