@@ -1,6 +1,7 @@
 /** The command line as a whole, and how a run of it ends. */
 import { Command, CommanderError } from "commander";
 import { dlqCommand, replayCommand } from "./dlq.ts";
+import { exportCommand } from "./export.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { getCommand } from "./get.ts";
 import { gpuCommand } from "./gpu.ts";
@@ -12,6 +13,7 @@ import { smokeCommand } from "./smoke.ts";
 import { spendCommand } from "./spend.ts";
 import { statusCommand } from "./status.ts";
 import { tailCommand } from "./tail.ts";
+import { verifyCommand } from "./verify.ts";
 
 const HELP = `
 Settings come from the environment (AWS_ENDPOINT_URL, AWS_REGION, TABLE_NAME, AUDIT_BUCKET …), else from .local/env of a
@@ -36,11 +38,13 @@ function program(): Command {
     .showHelpAfterError("(--help shows what there is)");
   for (const command of [
     queryCommand(),
+    exportCommand(),
     getCommand(),
     tailCommand(),
     dlqCommand(),
     replayCommand(),
     reconcileCommand(),
+    verifyCommand(),
     statusCommand(),
     smokeCommand(),
     logsCommand(),

@@ -1,6 +1,6 @@
 /**
- * The filter over the parsed events of a streamed answer: OpenAI's chat and text completion chunks, Anthropic's
- * message events. Text that is held back goes out with the event that ends its choice or block.
+ * The filter over the parsed events of a streamed answer: OpenAI's chat and text completion chunks and its responses API's
+ * events, Anthropic's message events. Text that is held back goes out with the event that ends its choice or block.
  */
 import type { ApiError } from "./api-error.ts";
 import { rewriteTexts } from "./pii-document.ts";
@@ -52,7 +52,12 @@ export class PiiAnswerStream {
       else if (event.type === "content_block_delta" && isObject(event.delta)) {
         const wrap = (delta: Json): Json => ({ ...event, delta });
         events.push(wrap(this.#pieces(event.delta, `${event.index}`, [], wrap)));
+      } else if (isResponseDelta(event)) {
+        const wrap = (delta: Json): Json => ({ ...event, ...delta });
+        events.push(wrap(this.#pieces({ delta: event.delta }, partOf(event), [], wrap)));
       } else {
+        if (typeof event.type === "string" && event.type.startsWith("response."))
+          this.#flush(ENDS_RESPONSE.has(event.type) ? "" : partOf(event), events);
         if (event.type === "content_block_stop") this.#flush(`${event.index}`, events);
         if (event.type === "message_stop") this.#flush("", events);
         events.push(rewriteTexts(event, (text) => applyPolicy(text, this.#policy).text) as Json);
@@ -152,6 +157,22 @@ export class PiiAnswerStream {
     if (outcome.outcome === "text") return outcome.text;
     throw new Stop(outcome.error, outcome.outcome === "failed" ? outcome.cause : undefined);
   }
+}
+
+/** The last event of OpenAI's responses API, whatever became of the response. */
+const ENDS_RESPONSE = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** OpenAI's responses API: `response.output_text.delta` and its like, each with a piece of one text of one part of an item. */
+const isResponseDelta = ({ type, delta }: Json) =>
+  typeof type === "string" &&
+  type.startsWith("response.") &&
+  type.endsWith(".delta") &&
+  typeof delta === "string";
+
+/** A text's deltas and its `.done` name the same part. */
+function partOf({ type, item_id, output_index, content_index, summary_index }: Json): string {
+  const kind = String(type).replace(/\.(delta|done)$/, "");
+  return [kind, item_id, output_index, content_index, summary_index].map((part) => part ?? "").join("|");
 }
 
 /** Anthropic's deltas say their kind; OpenAI's do not. */

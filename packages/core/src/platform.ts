@@ -10,6 +10,10 @@ export const INGEST_QUEUE = "llm-audit-ingest";
 export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
 export const INGEST_FUNCTION = "llm-audit-ingest";
 export const RECONCILE_FUNCTION = "llm-audit-reconcile";
+export const DIGEST_FUNCTION = "llm-audit-digest";
+export const REPLAY_FUNCTION = "llm-audit-replay";
+/** The KMS key that signs digests, by its alias. */
+export const DIGEST_KEY_ALIAS = "alias/central-llm-digest";
 export const MAX_PREVIEW_CHARS = 2048;
 
 /** SQS → Lambda event source mapping of the ingest function. */
@@ -29,6 +33,11 @@ export const INGEST = {
 
 /** Schedule of the reconcile function: each settled hour is checked within the next one. */
 export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
+
+/** Schedule of the digest function; `lookBackDays` is how late an object may come and still be found. */
+export const DIGEST = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024, lookBackDays: 2 } as const;
+
+export const REPLAY = { timeoutSeconds: 300, memoryMb: 512 } as const;
 
 /** Ports before PORT_OFFSET, all on 127.0.0.1. */
 export const PORTS = {

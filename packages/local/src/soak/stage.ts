@@ -15,6 +15,8 @@ import { untilUp } from "./restart.ts";
 import { end, type RunningProgram, run } from "./running-program.ts";
 import { SpoolDisk } from "./spool-disk.ts";
 
+const CLIENT_TIMEOUT_MS = 30_000;
+
 export class Stage {
   readonly folder: string;
   readonly disk: SpoolDisk;
@@ -51,7 +53,9 @@ export class Stage {
     this.#retryAfter = parts.retryAfter;
     this.#lambdaLog = this.#log("lambda");
     this.awsUrl = `http://127.0.0.1:${parts.aws.port}`;
-    const client = clientSettings({ url: this.awsUrl, region: REGION });
+    // Where S3 hangs, it hangs for the faults too, which must end.
+    const requestHandler = { requestTimeout: CLIENT_TIMEOUT_MS, throwOnRequestTimeout: true };
+    const client = { ...clientSettings({ url: this.awsUrl, region: REGION }), requestHandler };
     [this.s3, this.sqs, this.dynamoDb] = [
       new S3Client(client),
       new SQSClient(client),

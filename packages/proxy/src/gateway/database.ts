@@ -55,7 +55,12 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
-export function openDatabase(settings: DatabaseSettings, onError: (error: Error) => void): Database {
+/** @param everywhere settings of the server for every connection */
+export function openDatabase(
+  settings: DatabaseSettings,
+  onError: (error: Error) => void,
+  everywhere: Record<string, string> = {},
+): Database {
   const url = new URL(settings.DATABASE_URL);
   const schema = url.searchParams.get("schema");
   const durability: Record<string, string> =
@@ -70,7 +75,12 @@ export function openDatabase(settings: DatabaseSettings, onError: (error: Error)
     query_timeout: settings.DATABASE_STATEMENT_TIMEOUT_MS + 1_000,
     keepAlive: true,
     types,
-    options: Object.entries({ TimeZone: "UTC", ...(schema ? { search_path: schema } : {}), ...server })
+    options: Object.entries({
+      TimeZone: "UTC",
+      ...(schema ? { search_path: schema } : {}),
+      ...everywhere,
+      ...server,
+    })
       .map(([key, value]) => `-c ${key}=${value}`)
       .join(" "),
   });

@@ -1,0 +1,117 @@
+/** The filter over LiteLLM's stream: an event in which nothing changes goes on byte by byte. */
+import { isDeepStrictEqual } from "node:util";
+import { type ApiError, errorBody } from "@central-llm/core/api-error";
+import { type AnswerOutcome, PiiAnswerStream } from "@central-llm/core/pii-answer-stream";
+import type { Finding } from "@central-llm/core/pii-entity";
+import type { PiiPolicy } from "@central-llm/core/pii-policy";
+import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
+import { anthropicErrorBody } from "../gateway/anthropic-error.ts";
+import { parseEvents, type ServerSentEvent } from "../server-sent-events.ts";
+import { parseObject } from "../stream-assembly.ts";
+import type { Door } from "./door.ts";
+import { EventBlocks } from "./event-blocks.ts";
+import { type Json, Said } from "./said.ts";
+
+/** Send the bytes; where the filter stops the stream, its error is the last event of them. */
+export interface Passed {
+  bytes: Buffer[];
+  stop: { error: ApiError; cause: string | undefined } | null;
+}
+
+export class CheckedStream {
+  readonly #door: Door;
+  readonly #filter: PiiAnswerStream;
+  readonly #blocks = new EventBlocks();
+  /** We asked for the usage, the client did not. */
+  readonly #hidesUsage: boolean;
+  readonly said = new Said();
+
+  constructor(door: Door, policy: PiiPolicy, hidesUsage: boolean) {
+    this.#door = door;
+    this.#filter = new PiiAnswerStream(policy);
+    this.#hidesUsage = hidesUsage;
+  }
+
+  get findings(): readonly Finding[] {
+    return this.#filter.findings;
+  }
+
+  push(chunk: Buffer): Passed {
+    const passed: Passed = { bytes: [], stop: null };
+    for (const block of this.#cut(chunk, passed)) {
+      if (passed.stop === null) this.#event(block, passed);
+    }
+    return this.#ended(passed);
+  }
+
+  /** The stream ended: what the filter still held, and what was no whole event. */
+  end(): Passed {
+    const passed: Passed = { bytes: [], stop: null };
+    const { rest } = this.#blocks;
+    // A last line without its empty line is an event to lenient readers, so it is one here.
+    if (rest.length > 0) this.#event(Buffer.concat([rest, Buffer.from("\n\n")]), passed);
+    if (passed.stop === null) this.#write(this.#filter.end(), null, passed);
+    return this.#ended(passed);
+  }
+
+  #cut(chunk: Buffer, passed: Passed): Buffer[] {
+    try {
+      return this.#blocks.push(chunk);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      passed.stop = { error: FILTER_UNAVAILABLE, cause: error.message };
+      return [];
+    }
+  }
+
+  #event(block: Buffer, passed: Passed): void {
+    const [event] = parseEvents(block.toString("utf8"));
+    // A comment, which keeps the connection alive.
+    if (event === undefined) return void passed.bytes.push(block);
+    if (event.data === "[DONE]") {
+      this.#write(this.#filter.end(), null, passed);
+      if (passed.stop === null) passed.bytes.push(block);
+      return;
+    }
+    const json = parseObject(event.data);
+    if (json === null) {
+      // What cannot be read cannot be checked.
+      passed.stop = { error: FILTER_UNAVAILABLE, cause: "an event that is no JSON object" };
+      return;
+    }
+    this.said.hear(json);
+    if (this.#hidesUsage && isUsage(json)) return;
+    const outcome = this.#filter.push(json);
+    const [only, ...more] = outcome.events;
+    const same = outcome.outcome === "events" && more.length === 0 && isDeepStrictEqual(only, json);
+    if (same) passed.bytes.push(block);
+    else this.#write(outcome, event, passed);
+  }
+
+  /** @param original whose name the events have, unless they say their own */
+  #write(outcome: AnswerOutcome, original: ServerSentEvent | null, passed: Passed): void {
+    for (const event of outcome.events) {
+      const type = typeof event.type === "string" ? event.type : (original?.event ?? null);
+      passed.bytes.push(
+        Buffer.from(`${type === null ? "" : `event: ${type}\n`}data: ${JSON.stringify(event)}\n\n`),
+      );
+    }
+    if (outcome.outcome === "stop") passed.stop = { error: outcome.error, cause: outcome.cause };
+  }
+
+  #ended(passed: Passed): Passed {
+    if (passed.stop) passed.bytes.push(Buffer.from(errorEvent(this.#door, passed.stop.error)));
+    return passed;
+  }
+}
+
+/** How a stream says that it broke off. `[DONE]` after it would say that all is well. */
+export function errorEvent(door: Door, error: ApiError): string {
+  if (door.wire === "anthropic") return `event: error\ndata: ${anthropicErrorBody(error)}\n\n`;
+  if (door.requestType !== "responses") return `data: ${errorBody(error)}\n\n`;
+  const { code, message, param = null } = error;
+  return `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param })}\n\n`;
+}
+
+const isUsage = (event: Json) =>
+  Array.isArray(event.choices) && event.choices.length === 0 && typeof event.usage === "object";
