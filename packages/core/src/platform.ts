@@ -4,6 +4,7 @@
 export const TABLE_NAME = "CentralLLMAudit";
 export const AUDIT_BUCKET = "central-llm-audit";
 export const RAW_ARCHIVE_BUCKET = "central-llm-audit-raw";
+export const COST_TRACKING_BUCKET = "llmlite-cost-tracking";
 export const AUDIT_PREFIX = "logs";
 export const INGEST_QUEUE = "llm-audit-ingest";
 export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
