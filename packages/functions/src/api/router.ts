@@ -27,6 +27,7 @@ const routes = (Object.entries(ROUTES) as [RouteName, Route][]).map(([name, rout
   path: route.path,
   handler: (event: HttpEvent, lambda: Context) => {
     logger.appendKeys({ route: name });
+    metrics.addMetric("ApiCalls", MetricUnit.Count, 1);
     return dispatch(route, HANDLERS[name] as unknown as Handler<Route>, context, event, lambda);
   },
 }));
