@@ -66,3 +66,10 @@ export const PORTS = {
 export const REQUIRED_HEADERS = ["x-llm-source", "x-llm-user", "x-llm-request-type"] as const;
 /** Set by API Gateway from the caller's API key, never taken from a client. */
 export const API_KEY_ID_HEADER = "x-llm-api-key-id";
+
+/**
+ * How node runs the proxy, wherever it is started. A young generation of 4 MB a half instead of V8's 16: 500 hostile connections then
+ * cost less than 256 MB of memory instead of some 275, for the same CPU (docs/performance.md): little that a request makes
+ * outlives it.
+ */
+export const PROXY_NODE_OPTIONS = "--max-semi-space-size=4";

@@ -117,6 +117,7 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         "../../proxy/src/main.ts",
         {
           ...aws,
+          NODE_OPTIONS: Platform.PROXY_NODE_OPTIONS,
           PROFILE: "central",
           HOST: "127.0.0.1",
           PORT: String(ports.centralProxy),
