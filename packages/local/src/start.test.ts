@@ -116,6 +116,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
     "CENTRAL_URL",
     "CENTRAL_PROXY_URL",
     "CENTRAL_API_KEY",
+    "CONSOLE_URL",
   ]);
   expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
   // Generous: this machine is shared while tests run.

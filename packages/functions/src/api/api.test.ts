@@ -10,6 +10,7 @@ import * as RollupRun from "@central-llm/core/rollup-run";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROUTES } from "./contract.ts";
 import { ERROR_STATUS } from "./contract-error.ts";
+import { signedIn } from "./person.ts";
 import { type ApiStage, startApi } from "./testing/api-stage.ts";
 
 const SPAN = "from=2026-11-21T00:00:00Z&to=2026-11-22T00:00:00Z";
@@ -71,6 +72,12 @@ describe("errors", () => {
     expect(answer).toMatchObject({ status, body: { error: { code } } });
     expect(Object.keys(answer.body.error).sort()).toEqual(["code", "details", "message"]);
     expect(ERROR_STATUS[code]).toBe(status);
+  });
+
+  test("an id token is no access token, whatever groups it names", () => {
+    const claims = { sub: "s", "cognito:groups": "[admin]", token_use: "id" };
+    expect(() => signedIn(claims, "cognito:groups")).toThrow(/access token/);
+    expect(signedIn({ ...claims, token_use: "access" }, "cognito:groups").person.roles).toEqual(["admin"]);
   });
 
   test("a body needs a reason, a replay its letters", async () => {
