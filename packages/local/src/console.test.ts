@@ -42,13 +42,15 @@ const api = (path: string, token: string | null, init: RequestInit = {}) =>
       "content-type": "application/json",
     },
   });
+// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+const json = async (answer: Promise<Response>): Promise<any> => (await answer).json();
 const payload = ({ access_token }: Tokens) =>
   JSON.parse(Buffer.from(access_token.split(".")[1] ?? "", "base64url").toString());
 
 test("every account signs in with its role, and the supervisor says how", async () => {
   for (const { name, password, groups } of accounts) {
     const { tokens } = await signInAs(name);
-    const me = await (await api("/api/me", tokens.access_token)).json();
+    const me = await json(api("/api/me", tokens.access_token));
     expect(me).toMatchObject({ name, roles: [groups[0]] });
     expect(me.projects).toEqual(name === "project-viewer" ? ["smoke-test"] : null);
     expect(payload(tokens).exp - payload(tokens).iat).toBe(300);
@@ -179,7 +181,7 @@ test("the page is served with its headers, deep links lead to it, nothing else i
 
 test("a call is found, charted and exported within seconds", { timeout: 60_000 }, async () => {
   const { tokens } = await signInAs("auditor");
-  const ask = async (path: string, init?: RequestInit) => (await api(path, tokens.access_token, init)).json();
+  const ask = (path: string, init?: RequestInit) => json(api(path, tokens.access_token, init));
   const call = await fetch(`${instance.env.CENTRAL_URL}/v1/chat/completions`, {
     method: "POST",
     headers: {
