@@ -1,5 +1,6 @@
 /** Seed 004: the gateway to Bedrock. Which engine answers, LiteLLM or ours, is one setting. */
 import { PORTS } from "@central-llm/core/platform";
+import { costTracking } from "./audit-storage.ts";
 import { LiteLlmGateway } from "./components/litellm-gateway.ts";
 import { certificateFor, pointTo } from "./domain.ts";
 import { encryptedBucket } from "./encrypted-bucket.ts";
@@ -71,6 +72,9 @@ const taskRole = serviceRole(
   "ecs-tasks.amazonaws.com",
   [
     ...proxyRights,
+    // The daily cost file; GetObject is for HeadObject, and ListBucket lets S3 say "not there" instead of "forbidden".
+    { actions: ["s3:GetObject", "s3:PutObject"], resources: [$interpolate`${costTracking.arn}/daily/*`] },
+    { actions: ["s3:ListBucket"], resources: [costTracking.arn] },
     {
       actions: ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
       resources: configured.models.map(
@@ -98,6 +102,7 @@ const proxy = proxyContainer({
     PROFILE: "gateway",
     MODELS: JSON.stringify(configured.models),
     ...databaseEnvironment,
+    COST_TRACKING_BUCKET: costTracking.name,
     GATEWAY_ENGINE: configured.engine,
     ...(guardrail && {
       PII_ENGINE: "bedrock-guardrail",

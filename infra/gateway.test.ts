@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseGatewayConfig } from "@central-llm/proxy/gateway/gateway-config";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
@@ -8,6 +9,7 @@ import {
   ofType,
   only,
   type Plan,
+  rightsOf,
   SECRET,
   secretsOf,
 } from "./plan/resource.ts";
@@ -158,6 +160,40 @@ describe("prod's engine", () => {
     expect(migration.essential).toBe(false);
     expect(dependent.dependsOn).toEqual([{ containerName: "litellm-migration", condition: "SUCCESS" }]);
     expect(environmentOf(dependent).DISABLE_SCHEMA_UPDATE).toBe("True");
+  });
+});
+
+describe.each(both)("the daily cost file of %s", (_, plan) => {
+  const bucket = only(plan, "aws:s3/bucket:Bucket", "CostTrackingBucketBucket").inputs.bucket;
+
+  test("goes to the cost-tracking bucket, where the task may write below daily/ alone", () => {
+    expect(environmentOf(container(plan, "audit-proxy")).COST_TRACKING_BUCKET).toBe(bucket);
+    const role = only(plan, "aws:iam/role:Role", "GatewayTaskRole");
+    const rights = rightsOf(plan, role).statements.filter(({ Resource }) =>
+      Resource.some((arn) => arn.includes(bucket)),
+    );
+    expect(rights.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+      [["s3:GetObject", "s3:PutObject"], [`arn:aws:s3:::${bucket}/daily/*`]],
+      [["s3:ListBucket"], [`arn:aws:s3:::${bucket}`]],
+    ]);
+  });
+
+  test("is missed after three hours, by the line that says that it was written", () => {
+    const filter = only(plan, "aws:cloudwatch/logMetricFilter:LogMetricFilter", "CostFilesUpToDate").inputs;
+    const [, line = ""] = /"(.+)"/.exec(filter.pattern) ?? [];
+    const source = readFileSync("packages/proxy/src/gateway/cost-files.ts", "utf8");
+    expect(source).toContain(`log.info({ written }, "${line}")`);
+    const { name, namespace } = filter.metricTransformation;
+    const alarm = only(plan, "aws:cloudwatch/metricAlarm:MetricAlarm", "CostFilesStale").inputs;
+    expect(alarm).toMatchObject({
+      metricName: name,
+      namespace,
+      comparisonOperator: "LessThanThreshold",
+      threshold: 1,
+      period: 3600,
+      evaluationPeriods: 3,
+      treatMissingData: "breaching",
+    });
   });
 });
 

@@ -5,12 +5,16 @@
 import {
   DIGEST,
   DIGEST_FUNCTION,
+  EXPORT,
+  EXPORT_FUNCTION,
   INGEST,
   INGEST_FUNCTION,
   RECONCILE,
   RECONCILE_FUNCTION,
   REPLAY,
   REPLAY_FUNCTION,
+  ROLLUP,
+  ROLLUP_FUNCTION,
 } from "@central-llm/core/platform";
 
 export interface LambdaFunction {
@@ -54,8 +58,22 @@ export const LAMBDA_FUNCTIONS = {
   api: {
     name: "llm-audit-api",
     handler: "packages/functions/src/api/router.handler",
-    written: false,
+    written: true,
     timeoutSeconds: 29,
-    memoryMb: 512,
+    memoryMb: 1024,
+  },
+  rollup: {
+    name: ROLLUP_FUNCTION,
+    handler: "packages/functions/src/rollup.handler",
+    written: true,
+    timeoutSeconds: ROLLUP.timeoutSeconds,
+    memoryMb: ROLLUP.memoryMb,
+  },
+  export: {
+    name: EXPORT_FUNCTION,
+    handler: "packages/functions/src/export.handler",
+    written: true,
+    timeoutSeconds: EXPORT.timeoutSeconds,
+    memoryMb: EXPORT.memoryMb,
   },
 } satisfies Record<string, LambdaFunction>;
