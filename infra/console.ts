@@ -39,7 +39,7 @@ const authorizer = api.addAuthorizer({
   jwt: { issuer: issuer.url, audiences: [issuer.audience] },
 });
 
-const { api: handler, replay } = LAMBDA_FUNCTIONS;
+const { api: handler } = LAMBDA_FUNCTIONS;
 if (handler.written) {
   const { arn } = new sst.aws.Function(
     "ConsoleApiFunction",
@@ -99,7 +99,7 @@ if (handler.written) {
 }
 alarm("ConsoleApiErrors", {
   name: `${handler.name}-errors`,
-  description: "The console's API fails: its log says in which route.",
+  description: "The console's API dies or runs out of time: its log says in which route.",
   metric: {
     namespace: "AWS/Lambda",
     metricName: "Errors",
@@ -112,7 +112,8 @@ alarm("ConsoleApiErrors", {
 });
 alarm("ConsoleApiFailures", {
   name: `${handler.name}-failures`,
-  description: "The console's API answers with errors of its own, or cannot record accesses and so grants none.",
+  description:
+    "The console's API answers with errors of its own, or cannot record accesses and so grants none.",
   metric: {
     namespace: "CentralLLM",
     metricName: "ApiFailures",
@@ -123,19 +124,6 @@ alarm("ConsoleApiFailures", {
   threshold: { above: 2 },
   periods: 1,
 });
-if (replay.written) {
-  new sst.aws.Function(
-    "Replay",
-    lambdaFunction(replay, { INGEST_QUEUE_URL: queue.url, AUDIT_DLQ_URL: deadLetterQueue.url }, [
-      {
-        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-        resources: [deadLetterQueue.arn],
-      },
-      { actions: ["sqs:SendMessage"], resources: [queue.arn] },
-      { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
-    ]),
-  );
-}
 
 const securityHeaders = new aws.cloudfront.ResponseHeadersPolicy("ConsoleHeaders", {
   name: named("central-llm-console"),
