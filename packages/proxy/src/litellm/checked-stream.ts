@@ -88,9 +88,11 @@ export class CheckedStream {
       return;
     }
     this.said.hear(json);
-    if (this.#hidesUsage && isUsage(json)) return;
+    const shown = this.#hidesUsage && isObject(json.usage) ? withoutUsage(json) : json;
+    if (shown === null) return;
+    if (shown !== json) this.#differs = true;
     this.#came.push(block);
-    this.#make(this.#filter.push(json), event, passed);
+    this.#make(this.#filter.push(shown), event, passed);
   }
 
   #same(block: Buffer, passed: Passed): void {
@@ -136,5 +138,19 @@ export function errorEvent(door: Door, error: ApiError): string {
   return `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param })}\n\n`;
 }
 
-const isUsage = (event: Json) =>
-  Array.isArray(event.choices) && event.choices.length === 0 && isObject(event.usage);
+/**
+ * LiteLLM's last chunk has a choice without anything in it beside the usage; OpenAI's has no choice at all.
+ * @returns null when nothing is left of it
+ */
+function withoutUsage({ usage: _hidden, ...event }: Json): Json | null {
+  const choices = Array.isArray(event.choices) ? event.choices : [];
+  return choices.every(isEmpty) ? null : event;
+}
+
+function isEmpty(choice: unknown): boolean {
+  if (!isObject(choice) || typeof choice.text === "string" || (choice.finish_reason ?? null) !== null)
+    return false;
+  return (
+    !isObject(choice.delta) || Object.values(choice.delta).every((member) => member === null || member === "")
+  );
+}

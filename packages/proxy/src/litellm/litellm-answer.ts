@@ -50,7 +50,6 @@ export async function passOn(call: LitellmCall, answer: Answer, hidesUsage: bool
     return relay(call, answer, forwarded);
   }
   if ((headers["content-encoding"] ?? "identity") !== "identity") {
-    answer.body.destroy();
     throw unreadable(call, "a packed answer");
   }
   if (String(headers["content-type"]).startsWith("text/event-stream")) {

@@ -51,7 +51,7 @@ export class LitellmCall {
     this.audited = new AuditedCall(capture, request);
     this.body = new RequestBody(config.MAX_BODY_BYTES, budget);
     this.writer = new AnswerWriter(response, config.IDLE_TIMEOUT_MS);
-    this.answer = new KeptAnswer(config.AUDIT_MAX_BODY_BYTES, gateway.guard);
+    this.answer = new KeptAnswer(config.AUDIT_MAX_BODY_BYTES, gateway.guard, budget);
   }
 
   /** Path and query as the client wrote them. */

@@ -147,7 +147,7 @@ export class LitellmExchange implements GatewayExchange {
   }
 
   #finish({ outcome }: Ended): void {
-    const { left, body, audited, writer, door, status, findings, answerFindings, stream } = this.#call;
+    const { left, body, answer, audited, writer, door, status, findings, answerFindings, stream } = this.#call;
     const { metrics, counts } = this.#gateway;
     const first = stream && writer.firstByteAt !== null ? writer.firstByteAt - audited.startedAt : null;
     const route = door.kind === "admin" ? "admin" : routeOf(door.path);
@@ -160,6 +160,7 @@ export class LitellmExchange implements GatewayExchange {
     // Ends the call at LiteLLM, where there still is one.
     left.abort();
     body.release();
+    answer.release();
     this.#gateway.leave(this);
   }
 }
