@@ -35,6 +35,8 @@ export const PORTS = {
   centralProxy: 8000,
   demoModel: 8001,
   gateway: 4000,
+  /** The local stand-in of Amazon Bedrock's runtime. */
+  bedrock: 4567,
   console: 3000,
   aws: 4566,
   postgres: 5433,

@@ -6,6 +6,7 @@ import { CENTRAL_PLAN, GENEROUS_PLAN, USAGE_PLANS } from "@central-llm/core/usag
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { loadApiKeys } from "./api-key.ts";
+import { ensureDemoKey, loadGatewayKeys } from "./gateway-keys.ts";
 import { localFolder, lock, wipe, writeEnv } from "./local-folder.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
 import { platformPrograms, platformVariables, STOP_ORDER } from "./platform-programs.ts";
@@ -60,15 +61,25 @@ async function main(): Promise<void> {
   mkdirSync(folder.logs, { recursive: true });
   const ports = portsAt(environment.PORT_OFFSET);
   const usagePlan = seedLimits ?? GENEROUS_PLAN.name;
+  const gatewayKeys = loadGatewayKeys(join(folder.edge, "gateway-keys.json"));
   const programs = platformPrograms({
     folder,
     ports,
     usagePlan,
+    masterKey: gatewayKeys.master,
     upstreamUrl: environment.UPSTREAM_URL,
     environment: process.env,
   });
-  const { edge, centralProxy, demoModel, aws } = ports;
-  const needed = { edge, centralProxy, aws, ...(environment.UPSTREAM_URL ? {} : { demoModel }) };
+  const { edge, centralProxy, demoModel, aws, gateway, bedrock, postgres } = ports;
+  const needed = {
+    edge,
+    centralProxy,
+    aws,
+    gateway,
+    bedrock,
+    postgres,
+    ...(environment.UPSTREAM_URL ? {} : { demoModel }),
+  };
   const taken = await takenPorts(needed);
   if (taken.length > 0) {
     const list = taken.map((name) => `${needed[name as keyof typeof needed]} (${name})`).join(", ");
@@ -104,11 +115,12 @@ async function main(): Promise<void> {
       const failed = started.find((one) => one.status === "rejected");
       if (failed) throw failed.reason;
     }
+    await ensureDemoKey(`http://127.0.0.1:${gateway}`, gatewayKeys);
   } catch (error) {
     await stop();
     throw error;
   }
-  const variables = platformVariables(ports, key?.value ?? "");
+  const variables = platformVariables(ports, key?.value ?? "", gatewayKeys);
   say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path) }));
   writeEnv(folder, variables);
   say("ready");

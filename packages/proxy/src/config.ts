@@ -31,6 +31,8 @@ export const common = {
   SPOOL_SEGMENT_BYTES: positive(32 * MEBIBYTE),
   /** At most this long between a record's write and its fdatasync. */
   SPOOL_SYNC_INTERVAL_MS: positive(5),
+  /** Between two looks for spools of writers that died. */
+  SPOOL_RECOVERY_EVERY_MS: positive(10_000),
   /** The first part of the writer's name in the chain: the ECS task id, or the host's name. */
   WRITER_NAME: z
     .string()

@@ -38,6 +38,7 @@ const RETRY_MS = 250;
 const PACE_MS = 1;
 /** Frames in one write from which on it counts as load. */
 const CROWD = 8;
+const NO_SEGMENT = "No new spool segment can be made";
 /** A write that takes longer is no longer waited for. */
 const HANG_MS = 1_000;
 
@@ -94,7 +95,14 @@ export class SpoolWriter {
   static async open(options: SpoolOptions): Promise<SpoolWriter> {
     const spool = new SpoolWriter(options);
     await mkdir(options.directory, { recursive: true, mode: 0o700 });
-    await spool.#nextSegment();
+    try {
+      await spool.#nextSegment();
+    } catch (error) {
+      // A full disk may be full of what earlier writers left and this process is about to upload: it starts all the same.
+      spool.#report({ message: NO_SEGMENT, error });
+      spool.#writing = true;
+      void spool.#insist(NO_SEGMENT, () => spool.#nextSegment()).then(() => spool.#idle());
+    }
     return spool;
   }
 
@@ -187,7 +195,7 @@ export class SpoolWriter {
     this.#crowded = this.#frames >= CROWD;
     this.#frames = 0;
     if (this.#file.bytes >= this.#options.segmentBytes) {
-      await this.#insist("No new spool segment can be made", () => this.#rotate());
+      await this.#insist(NO_SEGMENT, () => this.#rotate());
     }
     let from = 0;
     await this.#insist("The spool cannot be written", async () => {
@@ -200,11 +208,16 @@ export class SpoolWriter {
     this.#written = position;
     // A slab that one huge record made grow is not kept.
     this.#spare = slab.length > SLAB_BYTES * 4 ? Buffer.allocUnsafeSlow(SLAB_BYTES) : slab;
-    this.#writing = false;
     release(this.#writtenWaiters, position);
+    this.#idle();
+    this.#sync();
+  }
+
+  /** No write is under way any more. */
+  #idle(): void {
+    this.#writing = false;
     if (this.#writtenWaiters.length > 0) this.#hurry();
     else if (this.#used > 0) this.#pace();
-    this.#sync();
   }
 
   /** Does it until it succeeds, however long the disk is full. */

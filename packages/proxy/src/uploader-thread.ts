@@ -45,6 +45,7 @@ export class UploaderThread {
       watermark: parts.watermark.shared,
       statementEveryMs: config.AUDIT_STATEMENT_EVERY_MS,
       concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
+      recoveryEveryMs: config.SPOOL_RECOVERY_EVERY_MS,
       accessLog: config.ACCESS_LOG === "on",
     };
     parts.metrics.sources.spoolAge = () =>
