@@ -2,8 +2,8 @@
 import { type KeptBody, keptJson, NO_BODY } from "../gateway/audited-call.ts";
 import type { PiiGuard } from "../gateway/pii-guard.ts";
 import { GatheredBytes } from "../gathered-bytes.ts";
-import { assembleStream, parseObject } from "../stream-assembly.ts";
 import type { BufferBudget } from "../request-body.ts";
+import { assembleStream, parseObject } from "../stream-assembly.ts";
 import type { Json } from "./said.ts";
 import { withoutSecrets } from "./without-secrets.ts";
 

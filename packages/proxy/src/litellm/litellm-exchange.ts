@@ -147,7 +147,8 @@ export class LitellmExchange implements GatewayExchange {
   }
 
   #finish({ outcome }: Ended): void {
-    const { left, body, answer, audited, writer, door, status, findings, answerFindings, stream } = this.#call;
+    const { left, body, answer, audited, writer, door, status, findings, answerFindings, stream } =
+      this.#call;
     const { metrics, counts } = this.#gateway;
     const first = stream && writer.firstByteAt !== null ? writer.firstByteAt - audited.startedAt : null;
     const route = door.kind === "admin" ? "admin" : routeOf(door.path);
