@@ -57,7 +57,7 @@ export class CheckedStream {
     const passed: Passed = { bytes: [], stop: null };
     const { rest } = this.#blocks;
     // A last line without its empty line is an event to lenient readers, so it is one here.
-    if (rest.length > 0) this.#event(Buffer.concat([rest, Buffer.from("\n\n")]), passed);
+    if (rest.length > 0) this.#event(rest, passed, "\n\n");
     if (passed.stop === null) this.#make(this.#filter.end(), null, passed);
     return this.#ended(passed);
   }
@@ -72,8 +72,9 @@ export class CheckedStream {
     }
   }
 
-  #event(block: Buffer, passed: Passed): void {
-    const [event] = parseEvents(block.toString("utf8"));
+  /** @param end what the event lacks still */
+  #event(block: Buffer, passed: Passed, end = ""): void {
+    const [event] = parseEvents(block.toString("utf8") + end);
     // A comment, which keeps the connection alive.
     if (event === undefined) return this.#same(block, passed);
     if (event.data === "[DONE]") {

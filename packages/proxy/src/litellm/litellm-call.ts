@@ -39,6 +39,8 @@ export class LitellmCall {
   /** Of the answer's head, as LiteLLM or we gave it. */
   status = 0;
   headers: Record<string, string> = {};
+  /** LiteLLM's headers about the call, also of an answer that the filter keeps back. */
+  told: { cost?: string; group?: string; modelId?: string } = {};
   stream: CheckedStream | null = null;
   readonly #said = new Said();
 

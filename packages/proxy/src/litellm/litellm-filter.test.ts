@@ -1,7 +1,7 @@
 /** The PII filter in front of LiteLLM, on both sides, whole and streamed: what it stops, masks and leaves byte by byte. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { LitellmBench } from "../testing/litellm-bench.ts";
-import type { Fault } from "../testing/litellm-stand-in.ts";
+import { COST, type Fault } from "../testing/litellm-stand-in.ts";
 
 const CARD = "4111 1111 1111 1111";
 let bench: LitellmBench;
@@ -154,6 +154,8 @@ describe.each(WIRES)("an answer on %s", (path, body) => {
     expect(record).toMatchObject({ outcome: "blocked", policy: { pii: [{ entity: "CREDIT_CARD" }] } });
     expect(JSON.stringify(record)).not.toContain("4111 1");
     expect(record.usage.source).toBe("provider");
+    // LiteLLM has booked it.
+    expect(record.cost).toEqual({ usd: COST, priceTable: "litellm" });
   });
 
   it("is masked as a whole", async () => {
