@@ -22,6 +22,8 @@ export interface Filter {
   reason?: Reason | undefined;
   /** Of the object's key. */
   prefix?: string | undefined;
+  /** SQS's ids of the letters. */
+  messageIds?: readonly string[] | undefined;
   /** At most this many. */
   limit?: number | undefined;
 }
@@ -40,7 +42,8 @@ const HIDDEN_SECONDS = 120;
 /** A long poll asks all of SQS's servers; a short one only some, and may find nothing though there is something. */
 const WAIT_SECONDS = 1;
 
-const matches = (letter: ListedLetter, { reason, prefix }: Filter) =>
+const matches = (letter: ListedLetter, { reason, prefix, messageIds }: Filter) =>
+  (messageIds === undefined || messageIds.includes(letter.messageId)) &&
   (reason === undefined || letter.reason === reason) &&
   (prefix === undefined || letter.objects.some(({ key }) => key.startsWith(prefix)));
 
@@ -75,18 +78,18 @@ export function countByReason(letters: ListedLetter[]): Partial<Record<Reason, n
 
 /**
  * Sends letters back to the ingest queue. First sent, then deleted: a crash between the two leaves a letter whose replay
- * writes the same row again. What fails anew during the replay is not replayed again.
+ * writes the same row again; `signal` ends it between two batches. What fails anew during the replay is not replayed again.
  * @throws {Error} when SQS refuses a batch; what was replayed before stays so, and the rest stays in the queue
  */
 export async function replay(
   queue: DeadLetterQueue,
-  filter: Filter & { dryRun?: boolean },
+  filter: Filter & { dryRun?: boolean; signal?: AbortSignal },
   onProgress: (progress: Progress) => void = () => {},
 ): Promise<Progress> {
   const progress: Progress = { seen: 0, matched: 0, replayed: 0 };
   const kept = new Map<string, Message>();
   const startedAt = Date.now();
-  const limit = filter.limit ?? Number.POSITIVE_INFINITY;
+  const limit = filter.limit ?? filter.messageIds?.length ?? Number.POSITIVE_INFINITY;
   try {
     for await (const messages of receive(queue)) {
       for (const message of messages) kept.set(message.MessageId ?? "", message);
@@ -102,7 +105,12 @@ export async function replay(
         progress.replayed += wanted.length;
       }
       onProgress({ ...progress });
-      if (progress.matched >= limit) break;
+      if (
+        progress.matched >= limit ||
+        progress.matched === filter.messageIds?.length ||
+        filter.signal?.aborted
+      )
+        break;
     }
   } finally {
     await release(queue, [...kept.values()]);

@@ -28,6 +28,8 @@ export interface Database {
   settlement: pg.Pool;
   /** A connection of one's own, to LISTEN on. */
   listener(): pg.Client;
+  /** A connection of one's own for long work, each statement within so many milliseconds. */
+  session(name: string, timeoutMs: number): pg.Client;
   close(): Promise<void>;
 }
 
@@ -101,6 +103,12 @@ export function openDatabase(
   return {
     ...pools,
     listener: () => new pg.Client(connection("listener", {})),
+    session: (name, timeoutMs) =>
+      new pg.Client({
+        ...connection(name, {}),
+        statement_timeout: timeoutMs,
+        query_timeout: timeoutMs + 1_000,
+      }),
     async close() {
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
     },
