@@ -19,6 +19,7 @@ import { webAcl } from "./web-firewall.ts";
 
 const { gateway: configured } = settings;
 if (!configured || !gatewaySecurity) throw new Error("this stage has no gateway");
+const { guardrail } = configured;
 const litellm = configured.engine === "litellm";
 
 export const containerLogs = logGroup("GatewayLogs", `/ecs/${named("llmlite-proxy")}`);
@@ -80,6 +81,14 @@ const taskRole = serviceRole(
         ({ bedrockId }) => `arn:aws:bedrock:${region}::foundation-model/${bedrockId}`,
       ),
     },
+    ...(guardrail
+      ? [
+          {
+            actions: ["bedrock:ApplyGuardrail"],
+            resources: [$interpolate`arn:aws:bedrock:${region}:${accountId}:guardrail/${guardrail.id}`],
+          },
+        ]
+      : []),
   ],
   { name: named("llmlite-task-role") },
 );
@@ -95,6 +104,11 @@ const proxy = proxyContainer({
     ...databaseEnvironment,
     COST_TRACKING_BUCKET: costTracking.name,
     GATEWAY_ENGINE: configured.engine,
+    ...(guardrail && {
+      PII_ENGINE: "bedrock-guardrail",
+      GUARDRAIL_ID: guardrail.id,
+      GUARDRAIL_VERSION: guardrail.version,
+    }),
     ...(litellm && { LITELLM_URL: `http://127.0.0.1:${LITELLM_PORT}` }),
   },
   secrets,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseGatewayConfig } from "@central-llm/proxy/gateway/gateway-config";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import {
@@ -10,6 +11,7 @@ import {
   type Plan,
   rightsOf,
   SECRET,
+  secretsOf,
 } from "./plan/resource.ts";
 
 const [prod, dev] = [await planOf("prod"), await planOf("dev")];
@@ -210,4 +212,23 @@ test("every stage answers to its own name, with a certificate proven in its own 
     const names = ofType(plan, "aws:route53/record:Record").map(({ inputs }) => inputs.name);
     expect(names).toEqual(expect.arrayContaining([host, `_validate.${host}`]));
   }
+});
+
+test.each(both)("the proxy's own parser takes what the gateway's task of %s gives it", (stage, plan) => {
+  const proxy = container(plan, "audit-proxy");
+  const config = parseGatewayConfig({ ...environmentOf(proxy), ...secretsOf(proxy) });
+  expect(config).toMatchObject({
+    PROFILE: "gateway",
+    GATEWAY_ENGINE: stage === "prod" ? "litellm" : "native",
+    LITELLM_MASTER_KEY: "made-up-LITELLM_MASTER_KEY",
+    ...(stage === "prod" && { LITELLM_URL: "http://127.0.0.1:4001" }),
+    AUDIT_BUCKET: stage === "prod" ? "central-llm-audit" : "central-llm-audit-dev",
+    guardrail: null,
+  });
+  const host = `llmlite-postgres${stage === "dev" ? "-dev" : ""}.eu-central-1.rds.amazonaws.com`;
+  // RDS refuses what is not encrypted (rds.force_ssl).
+  expect(config.DATABASE_URL).toBe(
+    `postgresql://made-up-DATABASE_USERNAME:made-up-DATABASE_PASSWORD@${host}:5432/litellm_db?sslmode=no-verify`,
+  );
+  expect(config.models.models.map(({ name }) => name)).toEqual(["claude-3-5-sonnet", "claude-3-opus"]);
 });

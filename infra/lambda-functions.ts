@@ -2,7 +2,20 @@
  * Every Lambda function of the platform, in one list, so that the plan, the bundle test and the least-privilege table
  * speak of the same ones. `written: false` keeps a function out of the plan until its handler is in the repository.
  */
-import { INGEST, INGEST_FUNCTION } from "@central-llm/core/platform";
+import {
+  DIGEST,
+  DIGEST_FUNCTION,
+  EXPORT,
+  EXPORT_FUNCTION,
+  INGEST,
+  INGEST_FUNCTION,
+  RECONCILE,
+  RECONCILE_FUNCTION,
+  REPLAY,
+  REPLAY_FUNCTION,
+  ROLLUP,
+  ROLLUP_FUNCTION,
+} from "@central-llm/core/platform";
 
 export interface LambdaFunction {
   /** In AWS; seeds' name where they give one. */
@@ -22,31 +35,45 @@ export const LAMBDA_FUNCTIONS = {
     memoryMb: 512,
   },
   reconcile: {
-    name: "llm-audit-reconcile",
+    name: RECONCILE_FUNCTION,
     handler: "packages/functions/src/reconcile.handler",
     written: true,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    timeoutSeconds: RECONCILE.timeoutSeconds,
+    memoryMb: RECONCILE.memoryMb,
   },
   digest: {
-    name: "llm-audit-digest",
+    name: DIGEST_FUNCTION,
     handler: "packages/functions/src/digest.handler",
-    written: false,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    written: true,
+    timeoutSeconds: DIGEST.timeoutSeconds,
+    memoryMb: DIGEST.memoryMb,
   },
   replay: {
-    name: "llm-audit-replay",
+    name: REPLAY_FUNCTION,
     handler: "packages/functions/src/replay.handler",
-    written: false,
-    timeoutSeconds: 300,
-    memoryMb: 512,
+    written: true,
+    timeoutSeconds: REPLAY.timeoutSeconds,
+    memoryMb: REPLAY.memoryMb,
   },
   api: {
     name: "llm-audit-api",
     handler: "packages/functions/src/api/router.handler",
-    written: false,
+    written: true,
     timeoutSeconds: 29,
-    memoryMb: 512,
+    memoryMb: 1024,
+  },
+  rollup: {
+    name: ROLLUP_FUNCTION,
+    handler: "packages/functions/src/rollup.handler",
+    written: true,
+    timeoutSeconds: ROLLUP.timeoutSeconds,
+    memoryMb: ROLLUP.memoryMb,
+  },
+  export: {
+    name: EXPORT_FUNCTION,
+    handler: "packages/functions/src/export.handler",
+    written: true,
+    timeoutSeconds: EXPORT.timeoutSeconds,
+    memoryMb: EXPORT.memoryMb,
   },
 } satisfies Record<string, LambdaFunction>;

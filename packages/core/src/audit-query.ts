@@ -21,12 +21,19 @@ const span = { from: Instant, to: Instant };
 /** "Slowest" has to look at every day of its range. */
 export const MAX_SLOWEST_DAYS = 31;
 const MAX_DAYS = 3_700;
+export const MAX_PROJECTS = 20;
 
 const spanDays = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 86_400_000;
 
 export const AuditQuery = z
   .discriminatedUnion("by", [
     z.strictObject({ by: z.literal("project"), projectId: Name, ...span }),
+    /** Of a person who is bound to some projects. */
+    z.strictObject({
+      by: z.literal("projects"),
+      projectIds: z.array(Name).min(1).max(MAX_PROJECTS),
+      ...span,
+    }),
     z.strictObject({ by: z.literal("user"), userId: Name, ...span }),
     /** 0 finds rows whose status was not recorded. */
     z.strictObject({ by: z.literal("status"), statusCode: z.int().min(0).max(999), ...span }),
@@ -46,6 +53,8 @@ export type AuditQuery = z.infer<typeof AuditQuery>;
 export const PageOptions = z.object({
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().nullish(),
+  /** Rows read at a time from each partition; by default `limit`. */
+  chunk: z.int().min(1).max(1_000).optional(),
   /** DynamoDB queries after which a page is handed out as it is. One round over the partitions may pass it. */
   maxQueries: z.int().positive().default(60),
 });
@@ -67,13 +76,13 @@ export interface Page {
  */
 export async function page(table: AuditTable, input: AuditQuery, options: PageOptions = {}): Promise<Page> {
   const query = AuditQuery.parse(input);
-  const { limit, cursor, maxQueries } = PageOptions.parse(options);
+  const { limit, cursor, maxQueries, chunk = limit } = PageOptions.parse(options);
   const start = cursor ? Cursor.decode(query, cursor) : null;
   const budget: SortedMerge.Budget = { spent: 0, allowed: maxQueries };
   const { entries, rest } =
     query.by === "slowest"
       ? await slowest(table, query, limit, start, budget)
-      : await newest(table, query, limit, start, budget);
+      : await newest(table, query, { limit, chunk }, start, budget);
   return {
     rows: entries.map(({ item }) => toListed(item)),
     cursor: rest === null ? null : Cursor.encode(query, rest),
@@ -94,7 +103,7 @@ const MAX_BUCKETS_AT_ONCE = 8;
 async function newest(
   table: AuditTable,
   query: TimeQuery,
-  limit: number,
+  { limit, chunk }: { limit: number; chunk: number },
   start: string | null,
   budget: SortedMerge.Budget,
 ): Promise<Found> {
@@ -106,7 +115,7 @@ async function newest(
     if (i > 0) width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE) : 1;
     const group = buckets.slice(i, i + width);
     if (budget.spent >= budget.allowed) return { entries, rest: group[0]?.upper ?? null };
-    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, limit));
+    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, chunk));
     const taken = await SortedMerge.take(sources, limit - entries.length, budget);
     entries.push(...taken.rows);
     if (taken.rest !== null) return { entries, rest: taken.rest };
@@ -119,7 +128,7 @@ async function newest(
 }
 
 function bucketsOf(query: TimeQuery, end: string): TimeBuckets.Bucket[] {
-  if (query.by === "project") return [{ name: "", lower: query.from, upper: end }];
+  if (query.by === "project" || query.by === "projects") return [{ name: "", lower: query.from, upper: end }];
   return query.by === "user" ? TimeBuckets.months(query.from, end) : TimeBuckets.days(query.from, end);
 }
 
@@ -130,6 +139,10 @@ function sourcesOf(table: AuditTable, query: TimeQuery, bucket: TimeBuckets.Buck
   switch (query.by) {
     case "project":
       return [IndexPartition.range(table, "project", AuditIndex.projectKey(query.projectId), bounds)];
+    case "projects":
+      return [...new Set(query.projectIds)].map((id) =>
+        IndexPartition.range(table, "project", AuditIndex.projectKey(id), bounds),
+      );
     case "user":
       return shards.map((shard) =>
         IndexPartition.range(

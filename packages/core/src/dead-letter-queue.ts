@@ -105,7 +105,12 @@ export async function replay(
         progress.replayed += wanted.length;
       }
       onProgress({ ...progress });
-      if (progress.matched >= limit || filter.signal?.aborted) break;
+      if (
+        progress.matched >= limit ||
+        progress.matched === filter.messageIds?.length ||
+        filter.signal?.aborted
+      )
+        break;
     }
   } finally {
     await release(queue, [...kept.values()]);

@@ -36,6 +36,9 @@ export class PiiAnswerStream {
   /** For each open channel the way to its text within a delta, and the event that a held rest goes out in. */
   readonly #ways = new Map<string, { way: (string | number)[]; event: (delta: Json) => Json }>();
 
+  /** Texts that were replaced outside of the channels. */
+  #replaced = 0;
+
   constructor(policy: PiiPolicy) {
     this.#policy = policy;
     this.#stream = new PiiStream(policy);
@@ -43,6 +46,19 @@ export class PiiAnswerStream {
 
   get findings(): readonly Finding[] {
     return this.#stream.findings;
+  }
+
+  /** While nothing is, the events that came out have all of the text that went in. */
+  get isHolding(): boolean {
+    return this.#stream.held > 0;
+  }
+
+  /** Grows with each value that was replaced or stopped the stream. */
+  get changes(): number {
+    return this.findings.reduce(
+      (sum, { action, count }) => sum + (action === "flag" ? 0 : count),
+      this.#replaced,
+    );
   }
 
   /** @param event the parsed `data:` of one event; never changed */
@@ -60,7 +76,7 @@ export class PiiAnswerStream {
           this.#flush(ENDS_RESPONSE.has(event.type) ? "" : partOf(event), events);
         if (event.type === "content_block_stop") this.#flush(`${event.index}`, events);
         if (event.type === "message_stop") this.#flush("", events);
-        events.push(rewriteTexts(event, (text) => applyPolicy(text, this.#policy).text) as Json);
+        events.push(rewriteTexts(event, (text) => this.#whole(text)) as Json);
       }
     });
   }
@@ -104,6 +120,12 @@ export class PiiAnswerStream {
       return member === "delta" ? { ...rest, delta: pieces } : { ...rest, ...pieces };
     });
     return { ...event, choices };
+  }
+
+  #whole(text: string): string {
+    const filtered = applyPolicy(text, this.#policy).text;
+    if (filtered !== text) this.#replaced++;
+    return filtered;
   }
 
   /** Passes each piece of text in a delta through its channel. */

@@ -14,6 +14,14 @@ export const DIGEST_FUNCTION = "llm-audit-digest";
 export const REPLAY_FUNCTION = "llm-audit-replay";
 /** The KMS key that signs digests, by its alias. */
 export const DIGEST_KEY_ALIAS = "alias/central-llm-digest";
+export const API_FUNCTION = "llm-audit-api";
+export const ROLLUP_FUNCTION = "llm-audit-rollup";
+export const EXPORT_FUNCTION = "llm-audit-export";
+export const EXPORT_QUEUE = "llm-audit-exports";
+export const EXPORT_DEAD_LETTER_QUEUE = "llm-audit-exports-dlq";
+export const EXPORT_BUCKET = "central-llm-exports";
+/** Two bodies of AUDIT_MAX_BODY_BYTES (1 MB), which JSON may write six times as long, and what is around them. */
+export const MAX_OBJECT_BYTES = 16 * 1024 * 1024;
 export const MAX_PREVIEW_CHARS = 2048;
 
 /** SQS → Lambda event source mapping of the ingest function. */
@@ -32,12 +40,24 @@ export const INGEST = {
 } as const;
 
 /** Schedule of the reconcile function: each settled hour is checked within the next one. */
-export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
+export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024 } as const;
 
 /** Schedule of the digest function; `lookBackDays` is how late an object may come and still be found. */
 export const DIGEST = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024, lookBackDays: 2 } as const;
 
 export const REPLAY = { timeoutSeconds: 300, memoryMb: 512 } as const;
+/** The rollup function counts what charts show; EventBridge's shortest interval. */
+export const ROLLUP = { everyMinutes: 1, timeoutSeconds: 300, memoryMb: 1024 } as const;
+
+/** The export function makes auditors' files. */
+export const EXPORT = {
+  timeoutSeconds: 900,
+  memoryMb: 1024,
+  maxConcurrency: 2,
+  maxReceiveCount: 3,
+  /** AWS asks for at least six times the function's time-out. */
+  visibilityTimeoutSeconds: 5_400,
+} as const;
 
 /** Ports before PORT_OFFSET, all on 127.0.0.1. */
 export const PORTS = {
@@ -48,6 +68,7 @@ export const PORTS = {
   /** The local stand-in of Amazon Bedrock's runtime. */
   bedrock: 4567,
   console: 3000,
+  issuer: 3001,
   aws: 4566,
   postgres: 5433,
 } as const;

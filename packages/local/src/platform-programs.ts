@@ -69,6 +69,7 @@ function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Reco
 
 /** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
 export const STOP_ORDER = [
+  "console",
   "edge",
   "gateway",
   "proxy",
@@ -102,6 +103,16 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
     healthUrl,
   });
   const aws = awsVariables(ports);
+  const trail = {
+    TABLE_NAME: Platform.TABLE_NAME,
+    INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
+    AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
+    EXPORT_QUEUE_URL: queueUrl(Platform.EXPORT_QUEUE),
+    EXPORT_BUCKET: Platform.EXPORT_BUCKET,
+    AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+    AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+    ...present(settings.environment, ["FUNCTIONS_DIR"]),
+  };
   return [
     [
       program(
@@ -186,14 +197,25 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         "lambda-main.ts",
         {
           ...aws,
-          TABLE_NAME: Platform.TABLE_NAME,
-          INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
-          AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
-          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
-          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
-          ...present(settings.environment, ["FUNCTIONS_DIR", "RETRY_AFTER"]),
+          ...trail,
+          ...present(settings.environment, ["RETRY_AFTER", "ROLLUP_EVERY"]),
         },
         null,
+      ),
+      program(
+        "console",
+        "console-main.ts",
+        {
+          ...aws,
+          ...trail,
+          PORT: String(ports.console),
+          ISSUER_PORT: String(ports.issuer),
+          DATA_DIR: folder.console,
+          GATEWAY_URL: local(ports.gateway),
+          LITELLM_MASTER_KEY: settings.masterKey,
+          ...present(settings.environment, ["SITE_DIR", "ACCESS_TOKEN_SECONDS"]),
+        },
+        `${local(ports.console)}/health`,
       ),
     ],
   ];
@@ -220,5 +242,6 @@ export function platformVariables(
     GATEWAY_API_KEY: gatewayKeys.demo,
     LITELLM_MASTER_KEY: gatewayKeys.master,
     DATABASE_URL: databaseUrl(ports.postgres, GATEWAY_DATABASE),
+    CONSOLE_URL: local(ports.console),
   };
 }

@@ -121,6 +121,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
     "GATEWAY_API_KEY",
     "LITELLM_MASTER_KEY",
     "DATABASE_URL",
+    "CONSOLE_URL",
   ]);
   expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
   // Generous: this machine is shared while tests run.

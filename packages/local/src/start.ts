@@ -6,6 +6,7 @@ import { CENTRAL_PLAN, GENEROUS_PLAN, USAGE_PLANS } from "@central-llm/core/usag
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { loadApiKeys } from "./api-key.ts";
+import { accountsFile, loadAccounts } from "./console-accounts.ts";
 import { ensureDemoKey, loadGatewayKeys } from "./gateway-keys.ts";
 import { localFolder, lock, wipe, writeEnv } from "./local-folder.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
@@ -70,7 +71,7 @@ async function main(): Promise<void> {
     upstreamUrl: environment.UPSTREAM_URL,
     environment: process.env,
   });
-  const { edge, centralProxy, demoModel, aws, gateway, bedrock, postgres } = ports;
+  const { edge, centralProxy, demoModel, aws, gateway, bedrock, postgres, issuer, console: page } = ports;
   const needed = {
     edge,
     centralProxy,
@@ -78,6 +79,8 @@ async function main(): Promise<void> {
     gateway,
     bedrock,
     postgres,
+    console: page,
+    issuer,
     ...(environment.UPSTREAM_URL ? {} : { demoModel }),
   };
   const taken = await takenPorts(needed);
@@ -121,7 +124,8 @@ async function main(): Promise<void> {
     throw error;
   }
   const variables = platformVariables(ports, key?.value ?? "", gatewayKeys);
-  say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path) }));
+  const accounts = loadAccounts(accountsFile(folder));
+  say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path), accounts }));
   writeEnv(folder, variables);
   say("ready");
 }

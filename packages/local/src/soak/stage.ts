@@ -8,7 +8,7 @@ import * as Platform from "@central-llm/core/platform";
 import { CREDENTIALS, clientSettings } from "../audit-platform.ts";
 import { REGION } from "../aws-endpoint.ts";
 import { openLog, type ProcessLog } from "../process-log.ts";
-import { childrenOf, descendantsOf, signalled } from "../process-tree.ts";
+import { childrenOf, descendantsOf, processes, signalled } from "../process-tree.ts";
 import { AwsTroubles, type Trouble } from "./aws-troubles.ts";
 import { ProxyFleet } from "./proxy-fleet.ts";
 import { untilUp } from "./restart.ts";
@@ -33,7 +33,7 @@ export class Stage {
   #lambda: RunningProgram | null = null;
   readonly #troubles: AwsTroubles;
   /** Every process that was seen, to be looked for at the end. */
-  readonly #seen = new Set<number>();
+  readonly #seen = new Map<number, string>();
   #stopped: Promise<void> | null = null;
 
   private constructor(parts: {
@@ -160,11 +160,12 @@ export class Stage {
 
   /** Takes note of the processes there are; those that `leftOver` finds alive later were forgotten. */
   async look(): Promise<void> {
-    for (const pid of await descendantsOf(process.pid)) this.#seen.add(pid);
+    for (const { pid, started } of await descendantsOf(process.pid)) this.#seen.set(pid, started);
   }
 
-  leftOver(): number[] {
-    return [...this.#seen].filter((pid) => signalled(pid, 0));
+  async leftOver(): Promise<number[]> {
+    const alive = await processes();
+    return alive.filter(({ pid, started }) => this.#seen.get(pid) === started).map(({ pid }) => pid);
   }
 
   async stopLambda(): Promise<void> {

@@ -1,5 +1,4 @@
-/** The filter over LiteLLM's stream: an event in which nothing changes goes on byte by byte. */
-import { isDeepStrictEqual } from "node:util";
+/** The filter over LiteLLM's stream: events in which nothing changes go on byte by byte. */
 import { type ApiError, errorBody } from "@central-llm/core/api-error";
 import { type AnswerOutcome, PiiAnswerStream } from "@central-llm/core/pii-answer-stream";
 import type { Finding } from "@central-llm/core/pii-entity";
@@ -7,7 +6,7 @@ import type { PiiPolicy } from "@central-llm/core/pii-policy";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
 import { anthropicErrorBody } from "../gateway/anthropic-error.ts";
 import { parseEvents, type ServerSentEvent } from "../server-sent-events.ts";
-import { parseObject } from "../stream-assembly.ts";
+import { isObject, parseObject } from "../stream-assembly.ts";
 import type { Door } from "./door.ts";
 import { EventBlocks } from "./event-blocks.ts";
 import { type Json, Said } from "./said.ts";
@@ -18,12 +17,21 @@ export interface Passed {
   stop: { error: ApiError; cause: string | undefined } | null;
 }
 
+/** Events that wait for the filter's word, at most: then the text that is decided goes on in events of ours. */
+const MOST_WAITING = 16;
+
 export class CheckedStream {
   readonly #door: Door;
   readonly #filter: PiiAnswerStream;
   readonly #blocks = new EventBlocks();
   /** We asked for the usage, the client did not. */
   readonly #hidesUsage: boolean;
+  /** Since the filter last held nothing back: what came, and what the filter made of it. */
+  #came: Buffer[] = [];
+  #made: Buffer[] = [];
+  /** Of what came, a part has gone on in an event of ours, or has been replaced. */
+  #differs = false;
+  #changes = 0;
   readonly said = new Said();
 
   constructor(door: Door, policy: PiiPolicy, hidesUsage: boolean) {
@@ -50,7 +58,7 @@ export class CheckedStream {
     const { rest } = this.#blocks;
     // A last line without its empty line is an event to lenient readers, so it is one here.
     if (rest.length > 0) this.#event(Buffer.concat([rest, Buffer.from("\n\n")]), passed);
-    if (passed.stop === null) this.#write(this.#filter.end(), null, passed);
+    if (passed.stop === null) this.#make(this.#filter.end(), null, passed);
     return this.#ended(passed);
   }
 
@@ -67,10 +75,10 @@ export class CheckedStream {
   #event(block: Buffer, passed: Passed): void {
     const [event] = parseEvents(block.toString("utf8"));
     // A comment, which keeps the connection alive.
-    if (event === undefined) return void passed.bytes.push(block);
+    if (event === undefined) return this.#same(block, passed);
     if (event.data === "[DONE]") {
-      this.#write(this.#filter.end(), null, passed);
-      if (passed.stop === null) passed.bytes.push(block);
+      this.#make(this.#filter.end(), null, passed);
+      if (passed.stop === null) this.#same(block, passed);
       return;
     }
     const json = parseObject(event.data);
@@ -81,22 +89,37 @@ export class CheckedStream {
     }
     this.said.hear(json);
     if (this.#hidesUsage && isUsage(json)) return;
-    const outcome = this.#filter.push(json);
-    const [only, ...more] = outcome.events;
-    const same = outcome.outcome === "events" && more.length === 0 && isDeepStrictEqual(only, json);
-    if (same) passed.bytes.push(block);
-    else this.#write(outcome, event, passed);
+    this.#came.push(block);
+    this.#make(this.#filter.push(json), event, passed);
+  }
+
+  #same(block: Buffer, passed: Passed): void {
+    this.#came.push(block);
+    this.#made.push(block);
+    this.#release(passed);
   }
 
   /** @param original whose name the events have, unless they say their own */
-  #write(outcome: AnswerOutcome, original: ServerSentEvent | null, passed: Passed): void {
+  #make(outcome: AnswerOutcome, original: ServerSentEvent | null, passed: Passed): void {
     for (const event of outcome.events) {
       const type = typeof event.type === "string" ? event.type : (original?.event ?? null);
-      passed.bytes.push(
-        Buffer.from(`${type === null ? "" : `event: ${type}\n`}data: ${JSON.stringify(event)}\n\n`),
-      );
+      const name = type === null ? "" : `event: ${type}\n`;
+      this.#made.push(Buffer.from(`${name}data: ${JSON.stringify(event)}\n\n`));
     }
     if (outcome.outcome === "stop") passed.stop = { error: outcome.error, cause: outcome.cause };
+    this.#release(passed);
+  }
+
+  #release(passed: Passed): void {
+    const { isHolding, changes } = this.#filter;
+    const stops = passed.stop !== null;
+    if (isHolding && !stops && this.#came.length < MOST_WAITING) return;
+    const isSame = !isHolding && !stops && !this.#differs && changes === this.#changes;
+    passed.bytes.push(...(isSame ? this.#came : this.#made));
+    this.#came = [];
+    this.#made = [];
+    this.#differs = isHolding;
+    this.#changes = changes;
   }
 
   #ended(passed: Passed): Passed {
@@ -114,4 +137,4 @@ export function errorEvent(door: Door, error: ApiError): string {
 }
 
 const isUsage = (event: Json) =>
-  Array.isArray(event.choices) && event.choices.length === 0 && typeof event.usage === "object";
+  Array.isArray(event.choices) && event.choices.length === 0 && isObject(event.usage);

@@ -88,7 +88,7 @@ describe("keys", () => {
       { authorization: `Bearer ${key}`, "x-api-key": other.key },
       { "api-key": key, "x-api-key": other.key },
       { "x-api-key": key },
-    ]) {
+    ] as Record<string, string>[]) {
       const response = await bench.call("POST", "/v1/chat/completions", ask("Hi"), { key: null, headers });
       expect(response.status).toBe(200);
       const record = await bench.record(response);
