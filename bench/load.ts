@@ -73,11 +73,12 @@ export function chatRequest(stream: boolean, extra: readonly string[] = []): Buf
 }
 
 /**
+ * @param target `request` is one on the wire, or `requests` of the same length one after the other, sent in turn
  * @param companions process ids of the far side
  * @param uploads reads how many objects S3 has taken so far
  */
 export async function drive(
-  target: { port: number; pid: number | null; request: Buffer },
+  target: { port: number; pid: number | null; request: Buffer; requests?: number },
   load: Load,
   companions: readonly number[],
   uploads: () => Promise<number> = async () => 0,
@@ -90,6 +91,7 @@ export async function drive(
     nativeProgram("load"),
     ...[port, connections, rate, warmSeconds, seconds].map(String),
     file,
+    String(target.requests ?? 1),
   ]);
   await nextLine(generator, "The load generator"); // "measuring"
   const ours = [pid === null ? [] : [pid], [generator.pid, process.pid, ...companions]];
