@@ -18,7 +18,22 @@ export const OUTCOMES = [
   "interrupted",
 ] as const;
 
-export const PROFILES = ["central", "gateway"] as const;
+/** `console`: not a model call, but somebody's access to the trail through the console (`access`). */
+export const PROFILES = ["central", "gateway", "console"] as const;
+
+export const ACCESS_ACTIONS = [
+  "search",
+  "tail",
+  "view_body",
+  "export",
+  "download_export",
+  "replay",
+  "create_key",
+  "change_key",
+  "rotate_key",
+  "block_key",
+  "unblock_key",
+] as const;
 
 const Headers = z.record(z.string(), z.string());
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "a sha256 in lower-case hex");
@@ -48,7 +63,8 @@ export const AuditRecord = z.object({
   userId: z.string().min(1),
   requestType: z.string().min(1),
   identity: z.object({
-    method: z.enum(["api-key", "virtual-key", "none"]),
+    /** `oidc`: a person, signed in at the console. */
+    method: z.enum(["api-key", "virtual-key", "oidc", "none"]),
     keyId: z.string().nullable(),
     keyAlias: z.string().nullable(),
     teamId: z.string().nullable(),
@@ -96,6 +112,16 @@ export const AuditRecord = z.object({
       }),
     ),
   }),
+  /** Only of profile `console`: what was looked at or done, and why. */
+  access: z
+    .object({
+      action: z.enum(ACCESS_ACTIONS),
+      /** The record, export, key or project that it was about. */
+      target: z.string().nullable(),
+      projectId: z.string().nullable(),
+      reason: z.string().nullable(),
+    })
+    .optional(),
   chain: z.object({
     /** `<task>-<boot>`: one life of one proxy process. */
     writer: z.string().min(1),
