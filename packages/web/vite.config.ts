@@ -9,7 +9,7 @@ const API = process.env.CONSOLE_API_URL ?? "http://127.0.0.1:3000";
 export default defineConfig({
   root: import.meta.dirname,
   // The page is in English: React Aria's other thirty languages stay out of it.
-  plugins: [react(), { ...optimizeLocales.vite({ locales: ["en-GB"] }), enforce: "pre" }],
+  plugins: [react(), { ...optimizeLocales.vite({ locales: ["en-US"] }), enforce: "pre" }],
   build: {
     outDir: "dist",
     emptyOutDir: true,

@@ -27,7 +27,7 @@ const root = createRoot(document.getElementById("app") as HTMLElement);
 const show = (page: ReactNode) =>
   root.render(
     <StrictMode>
-      <I18nProvider locale="en-GB">{page}</I18nProvider>
+      <I18nProvider locale="en-US">{page}</I18nProvider>
     </StrictMode>,
   );
 

@@ -15,7 +15,7 @@ import { Guarded } from "../guarded.tsx";
 import { PageHead } from "../layout.tsx";
 import * as TimeRange from "../time-range.ts";
 import type { Zone } from "../time-zone.ts";
-import { Time, useZone } from "../zone-context.tsx";
+import { ShortTime, Time, useZone } from "../zone-context.tsx";
 import { ACTIONS } from "./access-search.ts";
 
 const route = getRouteApi("/access-log");
@@ -24,13 +24,13 @@ const route = getRouteApi("/access-log");
 const OF_RECORDS: ReadonlySet<AccessEntry["action"]> = new Set(["view_body"]);
 
 const COLUMNS: Column<AccessEntry>[] = [
-  { id: "at", header: "When", width: 27, cell: ({ at }) => <Time iso={at} /> },
-  { id: "user", header: "Who", width: 26, cell: ({ userId }) => userId, title: ({ userId }) => userId },
-  { id: "action", header: "What", width: 22, cell: ({ action }) => ACTIONS[action] },
+  { id: "at", zoned: true, header: "When", width: 20, cell: ({ at }) => <ShortTime iso={at} /> },
+  { id: "user", header: "Who", width: 19, cell: ({ userId }) => userId, title: ({ userId }) => userId },
+  { id: "action", header: "What", width: 18, cell: ({ action }) => ACTIONS[action] },
   {
     id: "target",
     header: "Of what",
-    width: 38,
+    width: 21,
     title: ({ target }) => target,
     cell: ({ action, target }) =>
       target && OF_RECORDS.has(action) ? (
@@ -41,19 +41,19 @@ const COLUMNS: Column<AccessEntry>[] = [
         (target ?? "–")
       ),
   },
-  { id: "project", header: "Project", width: 18, cell: ({ projectId }) => projectId ?? "–" },
+  { id: "project", header: "Project", width: 12, cell: ({ projectId }) => projectId ?? "–" },
   {
     id: "reason",
     header: "Reason",
-    width: 36,
+    width: 20,
     cell: ({ reason }) => reason ?? "–",
     title: ({ reason }) => reason,
   },
-  { id: "status", header: "Status", width: 9, cell: ({ statusCode }) => <Status code={statusCode} /> },
+  { id: "status", header: "Status", width: 8, cell: ({ statusCode }) => <Status code={statusCode} /> },
   {
     id: "record",
     header: "Record",
-    width: 12,
+    width: 8,
     cell: ({ requestId, at }) => (
       <Link
         to="/records/$id"

@@ -41,20 +41,19 @@ const number = (width: number, value: (row: Row) => string): Omit<Column<Row>, "
 });
 
 const CELLS: Cells = {
-  receivedAt: { width: 23, cell: (row) => <Received row={row} /> },
-  project: text(20, (row) => row.projectId),
-  user: text(26, (row) => row.userId),
-  model: text(24, (row) => row.model),
+  receivedAt: { width: 22, cell: (row) => <Received row={row} /> },
+  project: text(15, (row) => row.projectId),
+  user: text(18, (row) => row.userId),
+  model: text(16, (row) => row.model),
   requestType: text(14, (row) => row.requestType),
-  status: { width: 10, cell: (row) => <Status code={row.statusCode} /> },
+  status: { width: 9, cell: (row) => <Status code={row.statusCode} /> },
   outcome: text(18, (row) => OUTCOMES[row.outcome]),
-  latency: number(14, (row) => Format.milliseconds(row.latencyMs)),
-  firstToken: number(14, (row) => Format.milliseconds(row.timeToFirstTokenMs)),
-  promptTokens: number(12, (row) => Format.count(row.promptTokens)),
-  completionTokens: number(12, (row) => Format.count(row.completionTokens)),
-  cost: number(13, (row) => Format.dollars(row.costUsd)),
+  latency: number(11, (row) => Format.milliseconds(row.latencyMs)),
+  firstToken: number(12, (row) => Format.milliseconds(row.timeToFirstTokenMs)),
+  tokens: number(14, (row) => `${Format.count(row.promptTokens)} / ${Format.count(row.completionTokens)}`),
+  cost: number(9, (row) => Format.dollars(row.costUsd)),
   profile: text(12, (row) => row.profile && PROFILES[row.profile]),
-  marks: { width: 30, cell: (row) => <Marks row={row} /> },
+  marks: { width: 17, cell: (row) => <Marks row={row} /> },
   promptPreview: text(44, (row) => row.promptPreview),
   responsePreview: text(44, (row) => row.responsePreview),
   requestId: { ...text(40, (row) => row.requestId), cell: (row) => <code>{row.requestId}</code> },
@@ -63,11 +62,11 @@ const CELLS: Cells = {
 const PREVIEWS: readonly ColumnName[] = ["promptPreview", "responsePreview"];
 export const showsPreviews = (shown: readonly ColumnName[]) => PREVIEWS.some((name) => shown.includes(name));
 
-/** @param zoneName said in the heading of times, once for all rows */
-export function auditColumns(zoneName: string, latency?: Column<Row>["sort"]): Column<Row>[] {
+export function auditColumns(latency?: Column<Row>["sort"]): Column<Row>[] {
   return (Object.keys(COLUMNS) as ColumnName[]).map((id) => ({
     id,
-    header: id === "receivedAt" ? `${COLUMNS[id]} (${zoneName})` : COLUMNS[id],
+    header: COLUMNS[id],
+    zoned: id === "receivedAt",
     ...CELLS[id],
     ...(id === "latency" && latency ? { sort: latency } : {}),
   }));

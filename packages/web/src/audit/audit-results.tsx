@@ -8,8 +8,7 @@ import { DataTable } from "../control/data-table.tsx";
 import { Empty, Failed, Loading, Note } from "../control/state.tsx";
 import * as Format from "../format.ts";
 import { useMay } from "../me.ts";
-import * as TimeZone from "../time-zone.ts";
-import { Time, useZone } from "../zone-context.tsx";
+import { Time } from "../zone-context.tsx";
 import { auditColumns, showsPreviews } from "./audit-columns.tsx";
 import { filtersSet, listQuery } from "./audit-search.ts";
 import { columnsOf } from "./column-name.ts";
@@ -31,16 +30,15 @@ export function AuditTable({
   stale?: boolean;
 }) {
   const { search, look, go } = audit;
-  const zone = useZone();
   const visible = useMemo(() => columnsOf(search.columns), [search.columns]);
   const slowest = search.sort === "slowest";
   const columns = useMemo(
     () =>
-      auditColumns(TimeZone.name(zone), {
+      auditColumns({
         direction: slowest ? "descending" : null,
         onPress: () => look({ sort: slowest ? undefined : "slowest", live: undefined }),
       }),
-    [zone, slowest, look],
+    [slowest, look],
   );
   useRowKeys(search.record === undefined);
   return (

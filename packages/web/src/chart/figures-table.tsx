@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { type Column, DataTable } from "../control/data-table.tsx";
 import { Empty } from "../control/state.tsx";
 import * as Format from "../format.ts";
-import { Time } from "../zone-context.tsx";
+import { ShortTime } from "../zone-context.tsx";
 
 type Point = Series["total"] & { time: string };
 
@@ -17,7 +17,7 @@ const figure = (id: string, header: string, cell: (point: Point) => string): Col
 });
 
 const COLUMNS: Column<Point>[] = [
-  { id: "time", header: "From", width: 27, cell: ({ time }) => <Time iso={time} /> },
+  { id: "time", zoned: true, header: "From", width: 27, cell: ({ time }) => <ShortTime iso={time} /> },
   figure("requests", "Calls", ({ requests }) => Format.count(requests)),
   figure("errors", "Errors", ({ errors }) => Format.count(errors)),
   figure("p50", "p50", ({ p50Ms }) => Format.milliseconds(p50Ms)),

@@ -17,7 +17,7 @@ export default function SpendChart({ series, zone }: { series: Series; zone: Zon
   const to = Date.parse(series.to) / 1000;
   const options = useCallback(
     (colours: Colours) => {
-      const { axis, ...shared } = axes(colours, zone);
+      const { axis, times, ...shared } = axes(colours, zone);
       return {
         ...shared,
         scales: {
@@ -25,7 +25,7 @@ export default function SpendChart({ series, zone }: { series: Series; zone: Zon
           y: { range: (_: UPlot, __: number, max: number): [number, number] => [0, (max || 0.01) * 1.05] },
         },
         axes: [
-          axis,
+          { ...axis, values: times },
           {
             ...axis,
             size: 60,

@@ -37,7 +37,7 @@ export default function TrafficChart({
   const step = SECONDS[series.interval];
   const options = useCallback(
     (colours: Colours) => {
-      const { axis, ...shared } = axes(colours, zone);
+      const { axis, times, ...shared } = axes(colours, zone);
       const bars = UPlot.paths.bars?.({ size: [0.8, 24], align: 1, gap: 1 });
       return {
         ...shared,
@@ -51,7 +51,7 @@ export default function TrafficChart({
           },
         },
         axes: [
-          axis,
+          { ...axis, values: times },
           { ...axis, size: 46, values: (_: UPlot, ticks: number[]) => ticks.map(Format.shortCount) },
           {
             ...axis,

@@ -4,6 +4,8 @@
  */
 import { type ColumnDef, columnVisibilityFeature, tableFeatures, useTable } from "@tanstack/react-table";
 import { type CSSProperties, type ReactNode, useMemo } from "react";
+import * as TimeZone from "../time-zone.ts";
+import { useZone } from "../zone-context.tsx";
 
 export interface Column<T> {
   id: string;
@@ -12,10 +14,17 @@ export interface Column<T> {
   /** Characters, about; what is longer is cut and shown whole in the title. */
   width: number;
   numeric?: boolean;
+  /** Its cells are times: the heading says their zone. */
+  zoned?: boolean;
+  /** Stays in sight when the table scrolls sideways: the actions of a row. */
+  pinned?: boolean;
   /** Whole text of the cell, where it is cut. */
   title?(row: T): string | null;
   sort?: { direction: "descending" | null; onPress(): void };
 }
+
+const cellClass = (numeric?: boolean, pinned?: boolean) =>
+  [numeric && "number", pinned && "pinned"].filter(Boolean).join(" ") || undefined;
 
 const features = tableFeatures({ columnVisibilityFeature });
 
@@ -59,6 +68,7 @@ export function DataTable<T extends object>({
     getRowId: rowId,
     state: { columnVisibility },
   });
+  const zone = useZone();
   const shown = table
     .getVisibleLeafColumns()
     .flatMap(({ id }) => columns.filter((column) => column.id === id));
@@ -81,12 +91,12 @@ export function DataTable<T extends object>({
         </colgroup>
         <thead role="rowgroup">
           <tr role="row">
-            {shown.map(({ id, header, numeric, sort }) => (
+            {shown.map(({ id, header, numeric, zoned, pinned, sort }) => (
               <th
                 key={id}
                 role="columnheader"
                 scope="col"
-                className={numeric ? "number" : undefined}
+                className={cellClass(numeric, pinned)}
                 aria-sort={sort ? (sort.direction ?? "none") : undefined}
               >
                 {sort ? (
@@ -95,7 +105,7 @@ export function DataTable<T extends object>({
                     <span aria-hidden="true">{sort.direction ? " ↓" : " ↕"}</span>
                   </button>
                 ) : (
-                  header
+                  `${header}${zoned ? ` (${TimeZone.name(zone)})` : ""}`
                 )}
               </th>
             ))}
@@ -121,7 +131,7 @@ export function DataTable<T extends object>({
                   key={column.id}
                   role="cell"
                   data-label={column.header}
-                  className={column.numeric ? "number" : undefined}
+                  className={cellClass(column.numeric, column.pinned)}
                   title={column.title?.(row.original) ?? undefined}
                 >
                   {column.cell(row.original)}

@@ -96,7 +96,7 @@ export function Choice<V extends string>({
       value={value ?? ANY}
       onChange={(key) => onChange(key === ANY || key === null ? null : (key as V))}
     >
-      <Label>{label}</Label>
+      <Label className="label">{label}</Label>
       <Button className="input select-button">
         <SelectValue />
       </Button>

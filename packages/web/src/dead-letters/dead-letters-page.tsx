@@ -12,7 +12,7 @@ import * as Format from "../format.ts";
 import { Guarded } from "../guarded.tsx";
 import { PageHead } from "../layout.tsx";
 import { useMay } from "../me.ts";
-import { Time } from "../zone-context.tsx";
+import { ShortTime } from "../zone-context.tsx";
 import { REASONS } from "./dead-letter-search.ts";
 import { type Chosen, ReplayDialog } from "./replay-dialog.tsx";
 
@@ -27,7 +27,7 @@ const columns = (
   {
     id: "object",
     header: "Object",
-    width: 52,
+    width: 40,
     title: ({ objectKeys }) => objectKeys.join(", "),
     cell: ({ messageId, objectKeys }) => {
       const name = objectKeys.join(", ") || messageId;
@@ -50,20 +50,21 @@ const columns = (
   {
     id: "reason",
     header: "Reason",
-    width: 20,
+    width: 18,
     cell: ({ reason }) => <Badge tone="warn">{REASONS[reason]}</Badge>,
   },
-  { id: "detail", header: "Detail", width: 40, cell: ({ detail }) => detail, title: ({ detail }) => detail },
+  { id: "detail", header: "Detail", width: 26, cell: ({ detail }) => detail, title: ({ detail }) => detail },
   {
     id: "failed",
+    zoned: true,
     header: "First failed",
-    width: 27,
-    cell: ({ firstFailedAt }) => <Time iso={firstFailedAt} />,
+    width: 20,
+    cell: ({ firstFailedAt }) => <ShortTime iso={firstFailedAt} />,
   },
   {
     id: "receives",
     header: "Tries",
-    width: 8,
+    width: 6,
     numeric: true,
     cell: ({ receives }) => Format.count(receives),
   },
@@ -71,8 +72,9 @@ const columns = (
     ? [
         {
           id: "replay",
+          pinned: true,
           header: "Replay",
-          width: 13,
+          width: 11,
           cell: ({ messageId, objectKeys }: DeadLetter) => (
             <Button
               look="small"

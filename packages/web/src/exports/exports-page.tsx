@@ -14,7 +14,7 @@ import * as Format from "../format.ts";
 import { Guarded } from "../guarded.tsx";
 import { PageHead } from "../layout.tsx";
 import * as TimeZone from "../time-zone.ts";
-import { Time } from "../zone-context.tsx";
+import { ShortTime } from "../zone-context.tsx";
 
 const STATES: Record<Export["state"], { name: string; tone: "plain" | "info" | "good" | "bad" | "warn" }> = {
   queued: { name: "Waiting", tone: "plain" },
@@ -114,28 +114,34 @@ function Actions({ job }: { job: Export }) {
 }
 
 const COLUMNS: Column<Export>[] = [
-  { id: "created", header: "Asked for", width: 27, cell: ({ createdAt }) => <Time iso={createdAt} /> },
-  { id: "state", header: "State", width: 15, cell: (job) => <State job={job} /> },
-  { id: "progress", header: "Progress", width: 20, cell: (job) => <Progress job={job} /> },
-  { id: "rows", header: "Rows", width: 11, numeric: true, cell: ({ rows }) => Format.count(rows) },
-  { id: "size", header: "Size", width: 11, numeric: true, cell: ({ bytes }) => Format.bytes(bytes) },
+  {
+    id: "created",
+    zoned: true,
+    header: "Asked for",
+    width: 20,
+    cell: ({ createdAt }) => <ShortTime iso={createdAt} />,
+  },
+  { id: "state", header: "State", width: 14, cell: (job) => <State job={job} /> },
+  { id: "progress", header: "Progress", width: 16, cell: (job) => <Progress job={job} /> },
+  { id: "rows", header: "Rows", width: 9, numeric: true, cell: ({ rows }) => Format.count(rows) },
+  { id: "size", header: "Size", width: 9, numeric: true, cell: ({ bytes }) => Format.bytes(bytes) },
   {
     id: "file",
     header: "File",
-    width: 16,
+    width: 13,
     cell: ({ format, content }) => `${format.toUpperCase()}${content === "objects" ? ", with bodies" : ""}`,
   },
-  { id: "filter", header: "Filter", width: 26, cell: ({ filter }) => <Filter filter={filter} /> },
-  { id: "reason", header: "Reason", width: 26, cell: ({ reason }) => reason, title: ({ reason }) => reason },
+  { id: "filter", header: "Filter", width: 18, cell: ({ filter }) => <Filter filter={filter} /> },
+  { id: "reason", header: "Reason", width: 18, cell: ({ reason }) => reason, title: ({ reason }) => reason },
   {
     id: "expires",
     header: "File kept until",
-    width: 16,
+    width: 12,
     title: ({ expiresAt }) => expiresAt,
     cell: ({ state, expiresAt }) =>
       state === "expired" ? "deleted" : expiresAt ? TimeZone.relative(expiresAt) : "–",
   },
-  { id: "actions", header: "Actions", width: 15, cell: (job) => <Actions job={job} /> },
+  { id: "actions", pinned: true, header: "Actions", width: 15, cell: (job) => <Actions job={job} /> },
 ];
 
 function Exports() {

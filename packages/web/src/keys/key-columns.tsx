@@ -9,8 +9,7 @@ import type { Wanted } from "./key-action.tsx";
 
 export const keyName = (key: Key) => key.alias ?? key.name ?? key.keyId.slice(0, 12);
 
-const limit = (value: number | null, unit: string) =>
-  value === null ? "no limit" : `${Format.count(value)} ${unit}`;
+const limit = (value: number | null) => (value === null ? "any" : Format.count(value));
 
 function State({ of }: { of: Key }) {
   if (of.blocked) return <Badge tone="bad">Blocked</Badge>;
@@ -27,7 +26,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "alias",
     header: "Key",
-    width: 26,
+    width: 22,
     title: ({ keyId }) => `sha256 ${keyId}`,
     cell: (key) => (
       <>
@@ -35,39 +34,39 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
       </>
     ),
   },
-  { id: "state", header: "State", width: 11, cell: (key) => <State of={key} /> },
+  { id: "state", header: "State", width: 9, cell: (key) => <State of={key} /> },
   {
     id: "owner",
     header: "User and team",
-    width: 26,
+    width: 20,
     title: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", "),
     cell: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", ") || "–",
   },
   {
     id: "models",
     header: "Models",
-    width: 22,
+    width: 14,
     title: ({ models }) => models.join(", "),
     cell: ({ models }) => (models.length === 0 ? "all" : models.join(", ")),
   },
   {
     id: "budget",
     header: "Spend of budget",
-    width: 24,
+    width: 21,
     numeric: true,
     cell: ({ spendUsd, maxBudgetUsd, budgetDuration }) =>
-      `${Format.dollars(spendUsd)} of ${maxBudgetUsd === null ? "no limit" : Format.dollars(maxBudgetUsd)}${budgetDuration ? ` / ${budgetDuration}` : ""}`,
+      `${Format.dollars(spendUsd)} of ${maxBudgetUsd === null ? "any" : Format.dollars(maxBudgetUsd)}${budgetDuration ? ` / ${budgetDuration}` : ""}`,
   },
   {
     id: "limits",
-    header: "Limits a minute",
-    width: 28,
-    cell: ({ rpmLimit, tpmLimit }) => `${limit(rpmLimit, "calls")}, ${limit(tpmLimit, "tokens")}`,
+    header: "Calls / tokens a minute",
+    width: 20,
+    cell: ({ rpmLimit, tpmLimit }) => `${limit(rpmLimit)} / ${limit(tpmLimit)}`,
   },
   {
     id: "expires",
     header: "Expires",
-    width: 14,
+    width: 10,
     title: ({ expiresAt }) => expiresAt,
     cell: ({ expiresAt }) => (expiresAt ? TimeZone.relative(expiresAt) : "never"),
   },
@@ -75,8 +74,9 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
     ? [
         {
           id: "actions",
+          pinned: true,
           header: "Actions",
-          width: 29,
+          width: 28,
           cell: (key: Key) => (
             <span className="badges">
               <Button

@@ -12,7 +12,7 @@ const columns = (field: "project" | "user" | "model", search: RangeSearch): Colu
   {
     id: "value",
     header: { project: "Project", user: "User", model: "Model" }[field],
-    width: 20,
+    width: 15,
     title: ({ value }) => value,
     cell: ({ value }) => (
       <Link to="/audit" search={{ last: search.last, from: search.from, to: search.to, [field]: value }}>
@@ -23,7 +23,7 @@ const columns = (field: "project" | "user" | "model", search: RangeSearch): Colu
   {
     id: "calls",
     header: "Calls",
-    width: 9,
+    width: 8,
     numeric: true,
     cell: ({ requests }) => Format.shortCount(requests),
   },
@@ -34,8 +34,8 @@ const columns = (field: "project" | "user" | "model", search: RangeSearch): Colu
     numeric: true,
     cell: ({ requests, errors }) => Format.share(requests === 0 ? 0 : errors / requests),
   },
-  { id: "p95", header: "p95", width: 11, numeric: true, cell: ({ p95Ms }) => Format.milliseconds(p95Ms) },
-  { id: "cost", header: "Spend", width: 11, numeric: true, cell: ({ costUsd }) => Format.dollars(costUsd) },
+  { id: "p95", header: "p95", width: 10, numeric: true, cell: ({ p95Ms }) => Format.milliseconds(p95Ms) },
+  { id: "cost", header: "Spend", width: 9, numeric: true, cell: ({ costUsd }) => Format.dollars(costUsd) },
 ];
 
 export function TopList({

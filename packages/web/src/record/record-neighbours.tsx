@@ -18,7 +18,7 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
   {
     id: "at",
     header: "Received",
-    width: 28,
+    width: 26,
     cell: (row) =>
       row === current ? (
         <strong>
@@ -42,20 +42,20 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
   {
     id: "project",
     header: "Project",
-    width: 18,
+    width: 16,
     cell: (row) => row.projectId,
     title: (row) => row.projectId,
   },
-  { id: "model", header: "Model", width: 20, cell: (row) => row.model ?? "–", title: (row) => row.model },
-  { id: "status", header: "Status", width: 9, cell: (row) => <Status code={row.statusCode} /> },
+  { id: "model", header: "Model", width: 17, cell: (row) => row.model ?? "–", title: (row) => row.model },
+  { id: "status", header: "Status", width: 8, cell: (row) => <Status code={row.statusCode} /> },
   {
     id: "latency",
     header: "Latency",
-    width: 13,
+    width: 11,
     numeric: true,
     cell: (row) => Format.milliseconds(row.latencyMs),
   },
-  { id: "marks", header: "Marks", width: 22, cell: (row) => <Marks row={row} /> },
+  { id: "marks", header: "Marks", width: 20, cell: (row) => <Marks row={row} /> },
 ];
 
 export function RecordNeighbours({ row, onOther }: { row: Row; onOther: OnOther | undefined }) {

@@ -39,7 +39,8 @@ function Summary({ answer, receivedAt }: { answer: RecordAnswer; receivedAt: str
             </Link>
           </Fact>
           <Fact name="Status">
-            <Status code={row.statusCode} /> {OUTCOMES[row.outcome]} <Marks row={row} />
+            <Status code={row.statusCode} /> {OUTCOMES[row.outcome]}{" "}
+            <Marks row={{ ...row, outcome: "completed" }} />
           </Fact>
           <Fact name="Profile and type">
             {[row.profile && PROFILES[row.profile], row.requestType].filter(Boolean).join(", ") || null}
@@ -103,10 +104,10 @@ export function RecordView({
           </div>
         </Section>
         {metadata && <RecordMetadata metadata={metadata} hidden={data.hidden} />}
-        <Section title="Chain proof">
-          <ChainProof id={row.requestId} receivedAt={row.receivedAt} />
-        </Section>
       </div>
+      <Section title="Chain proof">
+        <ChainProof id={row.requestId} receivedAt={row.receivedAt} />
+      </Section>
       <RecordNeighbours row={row} onOther={onOther} />
       <RecordViews id={row.requestId} receivedAt={row.receivedAt} />
       <RawJson title="Row and metadata" name={`${row.requestId}.metadata.json`} value={data} />

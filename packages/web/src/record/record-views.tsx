@@ -4,11 +4,11 @@ import { ACTIONS } from "../access-log/access-search.ts";
 import { useApi } from "../api-query.ts";
 import { type Column, DataTable } from "../control/data-table.tsx";
 import { Failed, Loading } from "../control/state.tsx";
-import { Time } from "../zone-context.tsx";
+import { ShortTime } from "../zone-context.tsx";
 import { Section } from "./facts.tsx";
 
 const COLUMNS: Column<AccessEntry>[] = [
-  { id: "at", header: "When", width: 28, cell: ({ at }) => <Time iso={at} /> },
+  { id: "at", zoned: true, header: "When", width: 20, cell: ({ at }) => <ShortTime iso={at} /> },
   { id: "user", header: "Who", width: 24, cell: ({ userId }) => userId, title: ({ userId }) => userId },
   { id: "action", header: "What", width: 16, cell: ({ action }) => ACTIONS[action] },
   {
