@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
 import { CACHE, nativeProgram } from "./native-program.ts";
 import { answersOn, CORE, freePort, nextLine, type PinnedProcess, pinned } from "./pinned-process.ts";
 import { threadsOf, UPLOADER_THREAD } from "./thread-cpu.ts";
@@ -96,6 +97,7 @@ export async function central(
   const entry = options.entry ?? fileURLToPath(new URL("../packages/proxy/src/main.ts", import.meta.url));
   const spool = mkdtempSync(`${CACHE}spool-`);
   const child = pinned("central", CORE.underTest, [process.execPath, ...(options.flags ?? []), entry], {
+    NODE_OPTIONS: PROXY_NODE_OPTIONS,
     PROFILE: "central",
     HOST: "127.0.0.1",
     PORT: "0",

@@ -18,6 +18,7 @@ import { pinThisProcess } from "./pinned-process.ts";
 import {
   FREE,
   HELD,
+  isStream,
   MODES,
   type Mode,
   printMode,
@@ -41,7 +42,7 @@ interface Form {
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "7" },
-    modes: { type: "string", default: "sat,rate,sse" },
+    modes: { type: "string", default: "sat,rate,sse,arrivals" },
     /** Ours alone, without the peers: for comparing two commits. */
     alone: { type: "boolean", default: false },
     tries: { type: "string", default: "4" },
@@ -72,7 +73,7 @@ const farSide = [upstream.process.pid, s3.process.pid];
 async function once(form: Form, mode: Mode, load: Load): Promise<Measured> {
   const { contestant, uploads } = form;
   if (uploads) schedule(contestant, uploads);
-  const request = chatRequest(mode === "sse", contestant.headers);
+  const request = chatRequest(isStream(mode), contestant.headers);
   const stored = uploads && (() => objectsStored(s3));
   const measured = await drive({ ...contestant, request }, load, farSide, stored);
   if (uploads) {

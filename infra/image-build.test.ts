@@ -4,6 +4,9 @@ import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
+import { startPostgres } from "@central-llm/local/postgres";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import { containersOf, environmentOf, ofType, only } from "./plan/resource.ts";
@@ -90,6 +93,7 @@ test("the proxy's image runs as a user without rights, and writes to its spool o
   const { SPOOL_DIR } = environmentOf(proxy ?? {});
   expect(lines).toContain(`VOLUME ["${SPOOL_DIR}"]`);
   expect(lines.join("\n")).toContain(`chown node:node ${SPOOL_DIR}`);
+  expect(lines).toContain(`ENV NODE_ENV=production NODE_OPTIONS=${PROXY_NODE_OPTIONS}`);
 });
 
 describe("the proxy's bundle, made and started as the image does", () => {
@@ -98,30 +102,33 @@ describe("the proxy's bundle, made and started as the image does", () => {
   let proxy: ChildProcess;
   let port: number;
 
+  const environment = {
+    HOST: "127.0.0.1",
+    PORT: "0",
+    AUDIT_BUCKET: "central-llm-audit",
+    AWS_REGION: "eu-central-1",
+    AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+    AWS_ACCESS_KEY_ID: "x",
+    AWS_SECRET_ACCESS_KEY: "x",
+    DRAIN_TIMEOUT_MS: "100",
+  };
+  async function listeningPort(program: ChildProcess): Promise<number> {
+    for await (const line of createInterface({ input: program.stdout as NodeJS.ReadableStream })) {
+      const entry = JSON.parse(line) as { msg: string; port: number };
+      if (entry.msg === "listening") return entry.port;
+    }
+    throw new Error("it ended before it listened");
+  }
+
   beforeAll(async () => {
     execFileSync(process.execPath, [join(root, "docker/proxy/bundle.ts"), application], { cwd: root });
     // Nothing of the repository is in reach from here: what runs is in the bundle.
     proxy = spawn(process.execPath, ["--enable-source-maps", "main.js"], {
       cwd: application,
       stdio: ["ignore", "pipe", "inherit"],
-      env: {
-        HOST: "127.0.0.1",
-        PORT: "0",
-        AUDIT_BUCKET: "central-llm-audit",
-        AWS_REGION: "eu-central-1",
-        AWS_ENDPOINT_URL: "http://127.0.0.1:9",
-        AWS_ACCESS_KEY_ID: "x",
-        AWS_SECRET_ACCESS_KEY: "x",
-        SPOOL_DIR: join(folder, "spool"),
-        DRAIN_TIMEOUT_MS: "100",
-      },
+      env: { ...environment, SPOOL_DIR: join(folder, "spool") },
     });
-    for await (const line of createInterface({ input: proxy.stdout as NodeJS.ReadableStream })) {
-      const entry = JSON.parse(line) as { msg: string; port: number };
-      if (entry.msg !== "listening") continue;
-      port = entry.port;
-      break;
-    }
+    port = await listeningPort(proxy);
   });
   afterAll(() => {
     proxy?.kill("SIGKILL");
@@ -139,7 +146,7 @@ describe("the proxy's bundle, made and started as the image does", () => {
 
   test("is a handful of files", () => {
     const files = readdirSync(application).filter((name) => !name.endsWith(".map"));
-    expect(files.sort()).toEqual(["health-check.js", "main.js", "package.json", "uploader.js"]);
+    expect(files.sort()).toEqual(["health-check.js", "main.js", "migrations", "package.json", "uploader.js"]);
     expect(globSync("**/node_modules", { cwd: folder })).toEqual([]);
   });
 
@@ -149,5 +156,29 @@ describe("the proxy's bundle, made and started as the image does", () => {
     proxy.kill("SIGTERM");
     expect(await ended).toEqual([0, null]);
     expect(await check(port)).toBe(1);
+  });
+
+  test("is the gateway too, which brings its database's tables along", async () => {
+    const database = await startPostgres({ dataDir: join(folder, "postgres"), durable: false });
+    const gateway = spawn(process.execPath, ["main.js"], {
+      cwd: application,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        ...environment,
+        PROFILE: "gateway",
+        DATABASE_URL: database.url,
+        LITELLM_MASTER_KEY: "sk-master-0123456789",
+        SPOOL_DIR: join(folder, "gateway-spool"),
+      },
+    });
+    try {
+      expect(await check(await listeningPort(gateway))).toBe(0);
+      const ended = once(gateway, "exit");
+      gateway.kill("SIGTERM");
+      expect(await ended).toEqual([0, null]);
+    } finally {
+      gateway.kill("SIGKILL");
+      await database.stop();
+    }
   });
 });

@@ -51,6 +51,8 @@ export function proxyContainer(args: ProxyContainerArgs) {
       AWS_REGION: region,
       SPOOL_DIR,
       DRAIN_TIMEOUT_MS: "90000",
+      // A quarter for bodies: as much again is copied on their way to S3, and the rest is node's own.
+      MAX_BUFFERED_BYTES: String(Math.floor(args.memoryMb / 4) * 1024 * 1024),
       ...args.environment,
     }),
     ...(args.secrets && {

@@ -1,5 +1,5 @@
-/** `node docker/proxy/bundle.ts <folder>`: the proxy as three files that need nothing but Node 24. */
-import { writeFileSync } from "node:fs";
+/** `node docker/proxy/bundle.ts <folder>`: the proxy as files that need nothing but Node 24. */
+import { cpSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -27,3 +27,5 @@ await build({
   },
 });
 writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+// Read at start, from beside the program.
+cpSync(join(root, "packages/proxy/src/gateway/migrations"), join(folder, "migrations"), { recursive: true });

@@ -70,7 +70,12 @@ export interface KeySource {
   statusCode: number;
   latencyMs: number;
   clientRequestId?: string | undefined;
+  /** The record that this one is an access to. */
+  accessedId?: string | undefined;
 }
+
+/** Entry of the sparse index under which the accesses to a record are found. A request id holds no `#`. */
+export const accessKey = (requestId: string) => `access#${keyName(keyRequestId(requestId), 96)}`;
 
 /** All keys of a row. */
 export function keysOf(row: KeySource) {
@@ -78,6 +83,7 @@ export function keysOf(row: KeySource) {
   const day = row.receivedAt.slice(0, 10);
   const createdAt = timeKey(row.receivedAt, row.requestId);
   const lookUp = isDerivable(row.requestId, row.receivedAt) ? row.clientRequestId : row.requestId;
+  const sparse = row.accessedId === undefined ? lookUp && keyRequestId(lookUp) : accessKey(row.accessedId);
   return {
     id: projectKey(row.projectId),
     createdAt,
@@ -87,6 +93,6 @@ export function keysOf(row: KeySource) {
     statusSk: `${statusText(row.statusCode)}#${createdAt}`,
     latencyPk: latencyPartition(row.projectId, day, shard),
     latencySk: `${latencyText(row.latencyMs)}#${createdAt}`,
-    ...(lookUp === undefined ? {} : { requestIdPk: keyRequestId(lookUp) }),
+    ...(sparse === undefined ? {} : { requestIdPk: sparse }),
   };
 }

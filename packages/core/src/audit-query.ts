@@ -21,12 +21,19 @@ const span = { from: Instant, to: Instant };
 /** "Slowest" has to look at every day of its range. */
 export const MAX_SLOWEST_DAYS = 31;
 const MAX_DAYS = 3_700;
+export const MAX_PROJECTS = 20;
 
 const spanDays = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 86_400_000;
 
 export const AuditQuery = z
   .discriminatedUnion("by", [
     z.strictObject({ by: z.literal("project"), projectId: Name, ...span }),
+    /** Of a person who is bound to some projects. */
+    z.strictObject({
+      by: z.literal("projects"),
+      projectIds: z.array(Name).min(1).max(MAX_PROJECTS),
+      ...span,
+    }),
     z.strictObject({ by: z.literal("user"), userId: Name, ...span }),
     /** 0 finds rows whose status was not recorded. */
     z.strictObject({ by: z.literal("status"), statusCode: z.int().min(0).max(999), ...span }),
@@ -119,7 +126,7 @@ async function newest(
 }
 
 function bucketsOf(query: TimeQuery, end: string): TimeBuckets.Bucket[] {
-  if (query.by === "project") return [{ name: "", lower: query.from, upper: end }];
+  if (query.by === "project" || query.by === "projects") return [{ name: "", lower: query.from, upper: end }];
   return query.by === "user" ? TimeBuckets.months(query.from, end) : TimeBuckets.days(query.from, end);
 }
 
@@ -130,6 +137,10 @@ function sourcesOf(table: AuditTable, query: TimeQuery, bucket: TimeBuckets.Buck
   switch (query.by) {
     case "project":
       return [IndexPartition.range(table, "project", AuditIndex.projectKey(query.projectId), bounds)];
+    case "projects":
+      return [...new Set(query.projectIds)].map((id) =>
+        IndexPartition.range(table, "project", AuditIndex.projectKey(id), bounds),
+      );
     case "user":
       return shards.map((shard) =>
         IndexPartition.range(

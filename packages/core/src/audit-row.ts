@@ -55,6 +55,10 @@ export const AuditRow = z.object({
   teamId: short(128).optional(),
   /** `EMAIL:2:mask PHONE:1:flag` */
   pii: short(256).optional(),
+  /** Of profile `console`: what the access was to, and why (`requestType` is the action). */
+  accessTarget: short(128).optional(),
+  accessProject: short(128).optional(),
+  accessReason: short(600).optional(),
   /** Epoch seconds. */
   expiresAt: z.int().positive().optional(),
   userIdPk: Key,
@@ -107,7 +111,7 @@ export function fromStored(
   };
   const { receivedAt, ...attributes } = known;
   const row = withoutNulls({
-    ...keysOf(known),
+    ...keysOf({ ...known, accessedId: accessedId(record) }),
     ...attributes,
     clientRequestId: record.clientRequestId === record.requestId ? null : record.clientRequestId,
     outcome: record.outcome,
@@ -131,6 +135,9 @@ export function fromStored(
     teamId: record.identity.teamId,
     pii:
       record.policy.pii.map(({ entity, count, action }) => `${entity}:${count}:${action}`).join(" ") || null,
+    accessTarget: record.access?.target,
+    accessProject: record.access?.projectId,
+    accessReason: record.access?.reason,
     expiresAt: retentionDays && Math.floor(Date.parse(receivedAt) / 1000) + retentionDays * 86_400,
   });
   const previews = {
@@ -142,6 +149,9 @@ export function fromStored(
     ...fitPreviews(previews, maxRowBytes - itemBytes(row) - IDENTIFIER_BYTES - MARGIN_BYTES),
   });
 }
+
+const accessedId = ({ access }: StoredRecord) =>
+  access?.action === "view_body" ? (access.target ?? undefined) : undefined;
 
 interface Previews {
   promptPreview: string;

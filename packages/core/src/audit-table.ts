@@ -98,16 +98,17 @@ export const SORT_KEY = {
 
 /**
  * One Query: the rows of one partition with `low <= sort key <= high`, greatest first.
+ * @param range `ascending`: least first
  * @returns `more` when the range holds rows beyond those
  */
 export async function readRange(
   table: AuditTable,
   index: SortedIndex,
-  range: { partition: string; low: string; high: string; limit: number },
+  range: { partition: string; low: string; high: string; limit: number; ascending?: boolean },
 ): Promise<{ items: Item[]; more: boolean }> {
   const { partition, low, high, limit } = range;
   const { query } = table.entity;
-  const options = { order: "desc", limit } as const;
+  const options = { order: range.ascending ? "asc" : "desc", limit } as const;
   const params = {
     project: () => query.project({ id: partition }).between({ createdAt: low }, { createdAt: high }),
     user: () => query.user({ userIdPk: partition }).between({ userIdSk: low }, { userIdSk: high }),

@@ -19,6 +19,8 @@ export interface DeadLetterQueue {
 }
 
 export interface Filter {
+  /** Of SQS: messages keep theirs while they are in the queue. */
+  ids?: ReadonlySet<string> | undefined;
   reason?: Reason | undefined;
   /** Of the object's key. */
   prefix?: string | undefined;
@@ -40,7 +42,8 @@ const HIDDEN_SECONDS = 120;
 /** A long poll asks all of SQS's servers; a short one only some, and may find nothing though there is something. */
 const WAIT_SECONDS = 1;
 
-const matches = (letter: ListedLetter, { reason, prefix }: Filter) =>
+const matches = (letter: ListedLetter, { ids, reason, prefix }: Filter) =>
+  (ids === undefined || ids.has(letter.messageId)) &&
   (reason === undefined || letter.reason === reason) &&
   (prefix === undefined || letter.objects.some(({ key }) => key.startsWith(prefix)));
 
@@ -74,13 +77,13 @@ export function countByReason(letters: ListedLetter[]): Partial<Record<Reason, n
 }
 
 /**
- * Sends letters back to the ingest queue. First sent, then deleted: a crash between the two leaves a letter whose replay
+ * Sends letters back to the ingest queue, until there are none or `signal` ends it. First sent, then deleted: a crash between the two leaves a letter whose replay
  * writes the same row again. What fails anew during the replay is not replayed again.
  * @throws {Error} when SQS refuses a batch; what was replayed before stays so, and the rest stays in the queue
  */
 export async function replay(
   queue: DeadLetterQueue,
-  filter: Filter & { dryRun?: boolean },
+  filter: Filter & { dryRun?: boolean; signal?: AbortSignal },
   onProgress: (progress: Progress) => void = () => {},
 ): Promise<Progress> {
   const progress: Progress = { seen: 0, matched: 0, replayed: 0 };
@@ -102,7 +105,7 @@ export async function replay(
         progress.replayed += wanted.length;
       }
       onProgress({ ...progress });
-      if (progress.matched >= limit) break;
+      if (progress.matched >= limit || progress.matched === filter.ids?.size || filter.signal?.aborted) break;
     }
   } finally {
     await release(queue, [...kept.values()]);

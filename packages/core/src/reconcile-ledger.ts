@@ -3,6 +3,7 @@
  * `reconcile/YYYY/MM/DD/HH/<time>.json`, a new object for each run, the last one counts.
  */
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import * as Parallel from "./parallel.ts";
 import { reconcile, type Source, State } from "./reconcile.ts";
 import type { Report } from "./reconcile-report.ts";
 
@@ -54,6 +55,48 @@ export function ledger(s3: S3Client, bucket: string): Ledger {
       );
     },
   };
+}
+
+/** Entries read at a time. */
+const READS_AT_ONCE = 16;
+/** The folder of a UTC day. */
+const dayFolder = (day: number) =>
+  `${LEDGER_PREFIX}/${new Date(day).toISOString().slice(0, 10).replaceAll("-", "/")}/`;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * The last entry of each hour that has one, by the hour's begin: a list a day and a read an hour.
+ * @param from epoch milliseconds, whole hours; `to` is excluded
+ */
+export async function hours(
+  s3: S3Client,
+  bucket: string,
+  from: number,
+  to: number,
+): Promise<Map<number, Entry>> {
+  const last = new Map<number, string>();
+  const days = Array.from(
+    { length: Math.ceil((to - (from - (from % DAY_MS))) / DAY_MS) },
+    (_, at) => from - (from % DAY_MS) + at * DAY_MS,
+  );
+  await Parallel.map(days, READS_AT_ONCE, async (day) => {
+    let ContinuationToken: string | undefined;
+    do {
+      const page = await s3.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: dayFolder(day), ContinuationToken }),
+      );
+      for (const { Key = "" } of page.Contents ?? []) {
+        const hour = day + Number(Key.slice(dayFolder(day).length).split("/", 1)[0]) * HOUR_MS;
+        if (hour >= from && hour < to) last.set(hour, Key);
+      }
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken !== undefined);
+  });
+  const entries = await Parallel.map([...last], READS_AT_ONCE, async ([hour, Key]) => {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
+    return [hour, JSON.parse((await Body?.transformToString()) ?? "") as Entry] as const;
+  });
+  return new Map(entries);
 }
 
 export interface HourResult {

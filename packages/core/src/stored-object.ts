@@ -52,7 +52,8 @@ export function fromAws(error: unknown): AuditObjectError {
   if (name === "NoSuchKey" || name === "NoSuchBucket" || name === "NotFound") {
     return new AuditObjectError("missing_object", detail, { cause: error });
   }
-  if (/^AccessDenied/.test(name) || status === 403)
+  // S3 says 403 also of a clock that is off and of credentials that have run out: these pass, and are no missing right.
+  if (/^AccessDenied/.test(name) || (status === 403 && !/TimeTooSkewed|Expired/.test(name)))
     return new AuditObjectError("access_denied", detail, { cause: error });
   if (THROTTLED.test(name) || status === 503 || status === 429) {
     return new AuditObjectError("throttled", detail, { cause: error });

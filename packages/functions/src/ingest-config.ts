@@ -1,5 +1,5 @@
 /** The ingest function's settings, from its environment. */
-import { INGEST, MAX_PREVIEW_CHARS } from "@central-llm/core/platform";
+import { INGEST, MAX_OBJECT_BYTES, MAX_PREVIEW_CHARS } from "@central-llm/core/platform";
 import { z } from "zod";
 
 const Count = z.coerce.number().int().positive();
@@ -12,8 +12,7 @@ const IngestConfig = z.object({
   MAX_ROW_BYTES: Count.default(3072),
   /** Rows carry a time to live when set. */
   ROW_RETENTION_DAYS: Count.optional(),
-  /** Two bodies of AUDIT_MAX_BODY_BYTES (1 MB), which JSON may write six times as long, and what is around them. */
-  MAX_OBJECT_BYTES: Count.default(16 * 1024 * 1024),
+  MAX_OBJECT_BYTES: Count.default(MAX_OBJECT_BYTES),
   MAX_RECEIVE_COUNT: Count.default(INGEST.maxReceiveCount),
 });
 export type IngestConfig = z.infer<typeof IngestConfig>;

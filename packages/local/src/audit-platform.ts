@@ -38,6 +38,8 @@ export const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
 
 export interface AuditPlatform {
   bucket: string;
+  exportBucket: string;
+  exportQueueUrl: string;
   prefix: string;
   tableName: string;
   ingestQueueUrl: string;
@@ -170,8 +172,17 @@ export async function createAuditPlatform(endpoint: { url: string; region: strin
         maxReceiveCount: Platform.INGEST.maxReceiveCount,
       }),
     });
+    const failedExports = await ensureQueue(sqs, Platform.EXPORT_DEAD_LETTER_QUEUE, retention);
+    const exports = await ensureQueue(sqs, Platform.EXPORT_QUEUE, {
+      VisibilityTimeout: String(Platform.EXPORT.visibilityTimeoutSeconds),
+      RedrivePolicy: JSON.stringify({
+        deadLetterTargetArn: failedExports.arn,
+        maxReceiveCount: Platform.EXPORT.maxReceiveCount,
+      }),
+    });
     await Promise.all([
       ensureTable(dynamoDb),
+      ensureBucket(s3, endpoint.region, Platform.EXPORT_BUCKET),
       ensureBucket(s3, endpoint.region, Platform.RAW_ARCHIVE_BUCKET),
       ensureBucket(s3, endpoint.region, Platform.AUDIT_BUCKET).then(() =>
         ensureNotification(s3, Platform.AUDIT_BUCKET, ingest.arn),
@@ -179,6 +190,8 @@ export async function createAuditPlatform(endpoint: { url: string; region: strin
     ]);
     return {
       bucket: Platform.AUDIT_BUCKET,
+      exportBucket: Platform.EXPORT_BUCKET,
+      exportQueueUrl: exports.url,
       prefix: Platform.AUDIT_PREFIX,
       tableName: AUDIT_TABLE.TableName,
       ingestQueueUrl: ingest.url,

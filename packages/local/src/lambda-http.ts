@@ -28,7 +28,12 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   return Buffer.concat(chunks);
 }
 
-function requestEvent(request: IncomingMessage, body: Buffer): object {
+/** @param claims what a JWT authorizer found in the token, as text; null without one */
+function requestEvent(
+  request: IncomingMessage,
+  body: Buffer,
+  claims: Record<string, string> | null = null,
+): object {
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   const method = request.method ?? "GET";
   const { cookie, ...headers } = request.headers;
@@ -65,6 +70,7 @@ function requestEvent(request: IncomingMessage, body: Buffer): object {
       stage: "$default",
       time: now.toUTCString(),
       timeEpoch: now.getTime(),
+      ...(claims && { authorizer: { jwt: { claims, scopes: null } } }),
     },
     ...(body.length > 0 && { body: body.toString(textual ? "utf8" : "base64") }),
     isBase64Encoded: body.length > 0 && !textual,
@@ -79,7 +85,7 @@ interface FunctionAnswer {
   isBase64Encoded?: boolean;
 }
 
-function fail(response: ServerResponse, status: number, message: string): void {
+export function fail(response: ServerResponse, status: number, message: string): void {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify({ message }));
 }
@@ -101,26 +107,42 @@ function send(response: ServerResponse, payload: unknown): void {
   response.end(typeof payload === "string" ? payload : JSON.stringify(payload));
 }
 
+async function answer(
+  fn: LambdaFunction,
+  request: IncomingMessage,
+  response: ServerResponse,
+  claims: Record<string, string> | null,
+): Promise<void> {
+  const body = await readBody(request);
+  if (!body) return fail(response, 413, "Request Entity Too Large");
+  const outcome = await fn.invoke(requestEvent(request, body, claims));
+  if ("payload" in outcome) return send(response, outcome.payload);
+  const late = outcome.error.errorType === "Sandbox.Timedout";
+  fail(response, late ? 503 : 500, late ? "Service Unavailable" : "Internal Server Error");
+}
+
+/** Answers a request by the function, as API Gateway does. Never rejects. */
+export async function handle(
+  fn: LambdaFunction,
+  request: IncomingMessage,
+  response: ServerResponse,
+  claims: Record<string, string> | null = null,
+): Promise<void> {
+  try {
+    await answer(fn, request, response, claims);
+  } catch (error) {
+    // The client has gone.
+    if (response.destroyed) return;
+    // A handler's answer that is no HTTP answer: a bad header, a status of 42.
+    console.error(`${fn.settings.name}:`, error);
+    if (response.headersSent) response.destroy();
+    else fail(response, 500, "Internal Server Error");
+  }
+}
+
 /** @param port 0: any free one. Listens on 127.0.0.1. */
 export async function startHttpFunction(fn: LambdaFunction, port: number): Promise<HttpFunction> {
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request);
-    if (!body) return fail(response, 413, "Request Entity Too Large");
-    const outcome = await fn.invoke(requestEvent(request, body));
-    if ("payload" in outcome) return send(response, outcome.payload);
-    const late = outcome.error.errorType === "Sandbox.Timedout";
-    fail(response, late ? 503 : 500, late ? "Service Unavailable" : "Internal Server Error");
-  }
-  const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      // The client has gone.
-      if (response.destroyed) return;
-      // A handler's answer that is no HTTP answer: a bad header, a status of 42.
-      console.error(`${fn.settings.name}:`, error);
-      if (response.headersSent) response.destroy();
-      else fail(response, 500, "Internal Server Error");
-    });
-  });
+  const server = createServer((request, response) => void handle(fn, request, response));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);

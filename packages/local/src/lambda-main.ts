@@ -16,6 +16,8 @@ const settings = z
     AUDIT_DLQ_URL: z.url(),
     AUDIT_BUCKET: z.string().min(1),
     AUDIT_PREFIX: z.string().min(1),
+    EXPORT_QUEUE_URL: z.url(),
+    EXPORT_BUCKET: z.string().min(1),
     /** Holds the handlers. Sources, not bundles: a stack trace names the line, and a change needs no build. */
     FUNCTIONS_DIR: z
       .string()
@@ -23,6 +25,8 @@ const settings = z
       .default(join(import.meta.dirname, "../../functions/src")),
     /** Seconds after which a failed message comes again; AWS waits for the queue's visibility time-out (minutes). */
     RETRY_AFTER: z.coerce.number().min(0).default(2),
+    /** Seconds between two counts for the charts; on AWS a minute. */
+    ROLLUP_EVERY: z.coerce.number().positive().default(10),
   })
   .parse(process.env);
 
@@ -85,22 +89,65 @@ const stopSchedule = startSchedule(
   Platform.RECONCILE_FUNCTION,
   Platform.RECONCILE.everyMinutes * 60_000,
 );
+const rollup = lambdaFunction(
+  {
+    name: Platform.ROLLUP_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "rollup.ts"),
+    environment: { TABLE_NAME: settings.TABLE_NAME, AWS_ENDPOINT_URL: endpoint },
+    region,
+    timeoutSeconds: Platform.ROLLUP.timeoutSeconds,
+    memoryMb: Platform.ROLLUP.memoryMb,
+    maxConcurrency: 1,
+  },
+  log,
+);
+const stopRollup = startSchedule(rollup, Platform.ROLLUP_FUNCTION, settings.ROLLUP_EVERY * 1000);
+const exporter = lambdaFunction(
+  {
+    name: Platform.EXPORT_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "export.ts"),
+    environment: {
+      TABLE_NAME: settings.TABLE_NAME,
+      EXPORT_BUCKET: settings.EXPORT_BUCKET,
+      EXPORT_QUEUE_URL: settings.EXPORT_QUEUE_URL,
+      AWS_ENDPOINT_URL: endpoint,
+    },
+    region,
+    timeoutSeconds: Platform.EXPORT.timeoutSeconds,
+    memoryMb: Platform.EXPORT.memoryMb,
+    maxConcurrency: 1,
+  },
+  log,
+);
+const exports = await startQueueSource(
+  exporter,
+  {
+    queueUrl: settings.EXPORT_QUEUE_URL,
+    batchSize: 1,
+    batchingWindow: 0,
+    maxConcurrency: 1,
+    visibilityTimeout: Platform.EXPORT.timeoutSeconds + 5,
+    retryAfter: settings.RETRY_AFTER,
+  },
+  { endpoint, region, credentials: CREDENTIALS },
+  log,
+);
 // Before the first event, so that it does not wait for a cold start.
 ingest.warm();
 console.log(
   JSON.stringify({
     level: "info",
     msg: "listening",
-    functions: [ingest.settings.name, reconcile.settings.name],
+    functions: [ingest, reconcile, rollup, exporter].map((fn) => fn.settings.name),
   }),
 );
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => {
     stopSchedule();
-    source
-      .stop()
-      .then(() => Promise.all([ingest.stop(), reconcile.stop()]))
+    stopRollup();
+    Promise.all([source.stop(), exports.stop()])
+      .then(() => Promise.all([ingest, reconcile, rollup, exporter].map((fn) => fn.stop())))
       .then(() => process.exit(0));
   });
 }

@@ -11,6 +11,8 @@ export interface LocalFolder {
   spool: string;
   /** API keys and used quotas. */
   edge: string;
+  /** The console's accounts and its issuer's signing key. */
+  console: string;
   logs: string;
   env: string;
   /** Compiled sources, which make the second start quicker. */
@@ -26,6 +28,7 @@ export function localFolder(folder?: string): LocalFolder {
     data: at("data"),
     spool: at("spool"),
     edge: at("edge"),
+    console: at("console"),
     logs: at("logs"),
     env: at("env"),
     cache: at("cache"),
@@ -69,7 +72,7 @@ export function lock(folder: LocalFolder): () => void {
 
 /** Deletes data, logs and keys: only what this program makes, should LOCAL_DIR name somebody's home. */
 export function wipe(folder: LocalFolder): void {
-  for (const path of [folder.data, folder.spool, folder.edge, folder.logs, folder.env]) {
+  for (const path of [folder.data, folder.spool, folder.edge, folder.console, folder.logs, folder.env]) {
     rmSync(path, { recursive: true, force: true });
   }
 }

@@ -46,7 +46,7 @@ function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Reco
 }
 
 /** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
-export const STOP_ORDER = ["edge", "proxy", "lambda", "model", "aws"] as const;
+export const STOP_ORDER = ["console", "edge", "proxy", "lambda", "model", "aws"] as const;
 
 /** In order of start; those of one row start together. */
 export function platformPrograms(settings: PlatformSettings): Program[][] {
@@ -71,6 +71,16 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
     healthUrl,
   });
   const aws = awsVariables(ports);
+  const trail = {
+    TABLE_NAME: Platform.TABLE_NAME,
+    INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
+    AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
+    EXPORT_QUEUE_URL: queueUrl(Platform.EXPORT_QUEUE),
+    EXPORT_BUCKET: Platform.EXPORT_BUCKET,
+    AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+    AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+    ...present(settings.environment, ["FUNCTIONS_DIR"]),
+  };
   return [
     [
       program(
@@ -107,6 +117,7 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         "../../proxy/src/main.ts",
         {
           ...aws,
+          NODE_OPTIONS: Platform.PROXY_NODE_OPTIONS,
           PROFILE: "central",
           HOST: "127.0.0.1",
           PORT: String(ports.centralProxy),
@@ -125,14 +136,23 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         "lambda-main.ts",
         {
           ...aws,
-          TABLE_NAME: Platform.TABLE_NAME,
-          INGEST_QUEUE_URL: queueUrl(Platform.INGEST_QUEUE),
-          AUDIT_DLQ_URL: queueUrl(Platform.DEAD_LETTER_QUEUE),
-          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
-          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
-          ...present(settings.environment, ["FUNCTIONS_DIR", "RETRY_AFTER"]),
+          ...trail,
+          ...present(settings.environment, ["RETRY_AFTER", "ROLLUP_EVERY"]),
         },
         null,
+      ),
+      program(
+        "console",
+        "console-main.ts",
+        {
+          ...aws,
+          ...trail,
+          PORT: String(ports.console),
+          ISSUER_PORT: String(ports.issuer),
+          DATA_DIR: folder.console,
+          ...present(settings.environment, ["SITE_DIR", "ACCESS_TOKEN_SECONDS"]),
+        },
+        `${local(ports.console)}/health`,
       ),
     ],
   ];
@@ -151,5 +171,6 @@ export function platformVariables(ports: Record<PortName, number>, apiKey: strin
     CENTRAL_URL: local(ports.edge),
     CENTRAL_PROXY_URL: local(ports.centralProxy),
     CENTRAL_API_KEY: apiKey,
+    CONSOLE_URL: local(ports.console),
   };
 }

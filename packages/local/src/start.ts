@@ -6,6 +6,7 @@ import { CENTRAL_PLAN, GENEROUS_PLAN, USAGE_PLANS } from "@central-llm/core/usag
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { loadApiKeys } from "./api-key.ts";
+import { accountsFile, loadAccounts } from "./console-accounts.ts";
 import { localFolder, lock, wipe, writeEnv } from "./local-folder.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
 import { platformPrograms, platformVariables, STOP_ORDER } from "./platform-programs.ts";
@@ -67,8 +68,15 @@ async function main(): Promise<void> {
     upstreamUrl: environment.UPSTREAM_URL,
     environment: process.env,
   });
-  const { edge, centralProxy, demoModel, aws } = ports;
-  const needed = { edge, centralProxy, aws, ...(environment.UPSTREAM_URL ? {} : { demoModel }) };
+  const { edge, centralProxy, demoModel, aws, console: page, issuer } = ports;
+  const needed = {
+    edge,
+    centralProxy,
+    aws,
+    console: page,
+    issuer,
+    ...(environment.UPSTREAM_URL ? {} : { demoModel }),
+  };
   const taken = await takenPorts(needed);
   if (taken.length > 0) {
     const list = taken.map((name) => `${needed[name as keyof typeof needed]} (${name})`).join(", ");
@@ -109,7 +117,8 @@ async function main(): Promise<void> {
     throw error;
   }
   const variables = platformVariables(ports, key?.value ?? "");
-  say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path) }));
+  const accounts = loadAccounts(accountsFile(folder));
+  say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path), accounts }));
   writeEnv(folder, variables);
   say("ready");
 }

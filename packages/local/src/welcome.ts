@@ -2,10 +2,16 @@
 
 export function welcome(
   variables: Record<string, string>,
-  settings: { usagePlan: string; folder: string; UPSTREAM_URL?: string | undefined },
+  settings: {
+    usagePlan: string;
+    folder: string;
+    UPSTREAM_URL?: string | undefined;
+    accounts: { name: string; password: string }[];
+  },
 ): string {
   const { CENTRAL_URL, CENTRAL_PROXY_URL, CENTRAL_API_KEY, AWS_ENDPOINT_URL, AUDIT_BUCKET, TABLE_NAME } =
     variables;
+  const accounts = settings.accounts.map(({ name, password }) => `${name} / ${password}`).join(", ");
   const rows = [
     [
       "Edge (API Gateway)",
@@ -13,6 +19,7 @@ export function welcome(
       `x-api-key from ${settings.folder}/env; plan ${settings.usagePlan}`,
     ],
     ["Central proxy", `${CENTRAL_PROXY_URL}`, "/health, /ready, /metrics"],
+    ["Audit console", `${variables.CONSOLE_URL}`, "sign in as one of those below"],
     ["Model", settings.UPSTREAM_URL ?? "demo", settings.UPSTREAM_URL ? "yours" : "answers without a GPU"],
     ["S3, SQS, DynamoDB", `${AWS_ENDPOINT_URL}`, `s3://${AUDIT_BUCKET}, table ${TABLE_NAME}`],
     ["Data, keys and logs", settings.folder, "`npm start -- --fresh` wipes them"],
@@ -31,6 +38,8 @@ export function welcome(
     "Central LLM is up.",
     "",
     ...table,
+    "",
+    `The console's accounts: ${accounts}`,
     "",
     "Try it, in another terminal:",
     "",

@@ -91,7 +91,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     else if (typeof length === "string") this.#length = Number(length);
     this.#head = forwarded;
     // Head and body that arrived together leave together; a head that comes alone does not wait for its body.
-    setImmediate(flush, this);
+    process.nextTick(flush, this);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

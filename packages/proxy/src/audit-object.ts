@@ -22,11 +22,12 @@ export interface AuditObject {
 export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["chain"]): AuditObject {
   const request = auditedBody(frame.request, {
     wholeSha256: meta.requestSha256,
+    held: meta.requestHeld,
     json: meta.requestKind === "json",
   });
   const response = responseBody(frame.response, meta);
-  const usage = readUsage(response.parsed);
-  const served = response.parsed?.model;
+  const usage = meta.call?.usage ?? readUsage(response.parsed);
+  const served = meta.call ? meta.call.served : response.parsed?.model;
   const model = typeof served === "string" ? served : null;
   const head = JSON.stringify({
     schemaVersion: SCHEMA_VERSION,
@@ -47,8 +48,7 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     http: meta.http,
     model: { requested: meta.model.requested, served: model, provider: meta.model.provider },
     usage,
-    cost:
-      usage.source === "none" ? null : cost(usage, model ?? meta.model.requested ?? "", meta.model.provider),
+    cost: meta.call ? meta.call.cost : costOf(usage, model, meta),
   } satisfies Omit<AuditRecord, "request" | "response" | "policy" | "chain">);
   const tail = JSON.stringify({ policy: meta.policy, chain });
   const bytes = Buffer.concat([
@@ -70,6 +70,10 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
   };
 }
 
+function costOf(usage: AuditRecord["usage"], served: string | null, { model }: EndMeta): AuditRecord["cost"] {
+  return usage.source === "none" ? null : cost(usage, served ?? model.requested ?? "", model.provider);
+}
+
 const asBuffer = (json: Buffer | string) => (typeof json === "string" ? Buffer.from(json) : json);
 
 function facts(body: AuditedBody, bytes: number): string {
@@ -78,6 +82,7 @@ function facts(body: AuditedBody, bytes: number): string {
 }
 
 function responseBody(captured: Buffer, meta: EndMeta): AuditedBody {
+  if (meta.responseHeld) return auditedBody(captured, { held: meta.responseHeld, json: true });
   const type = meta.responseHeaders["content-type"] ?? "";
   const coding = meta.responseHeaders["content-encoding"];
   const plain = coding === undefined ? captured : unpack(captured, coding);

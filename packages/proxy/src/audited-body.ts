@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { createHash, hash } from "node:crypto";
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
+import type { Held } from "./spool-record.ts";
 import { assembleStream, isObject } from "./stream-assembly.ts";
 import { UsageFilter } from "./stream-usage.ts";
 
@@ -22,13 +23,14 @@ const MAX_UNPACKED_BYTES = 16 * 1024 * 1024;
 
 const sha256 = (bytes: Buffer) => hash("sha256", bytes, "hex");
 
-/** @param bytes all of it, or its beginning when `wholeSha256` is given */
+/** @param bytes all of it, or its beginning when `wholeSha256` is given, or what stands for it when `held` is */
 export function auditedBody(
   bytes: Buffer,
-  options: { wholeSha256?: string | undefined; json: boolean },
+  options: { wholeSha256?: string | undefined; held?: Held | undefined; json: boolean },
 ): AuditedBody {
-  const truncated = options.wholeSha256 !== undefined;
-  const digest = options.wholeSha256 ?? (bytes.length > 0 ? sha256(bytes) : null);
+  const { held } = options;
+  const truncated = held ? held.truncated : options.wholeSha256 !== undefined;
+  const digest = held ? held.sha256 : (options.wholeSha256 ?? (bytes.length > 0 ? sha256(bytes) : null));
   if (bytes.length === 0) return { json: "null", encoding: "json", sha256: digest, truncated, parsed: null };
   if (options.json && !truncated) {
     const parsed = parse(bytes);

@@ -4,8 +4,9 @@
  */
 import { isSafeRequestId, objectKey } from "@central-llm/core/audit-key";
 import type { Logger } from "pino";
-import type { Config } from "./config.ts";
+import type { CommonConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
+import { type Openable, OpenList } from "./open-list.ts";
 import { KIND } from "./spool-frame.ts";
 import { Watermark } from "./spool-layout.ts";
 import type { EndPart, RequestPart } from "./spool-record.ts";
@@ -18,7 +19,7 @@ const REMEMBERED_NAMES = 50_000;
 const NOTHING: readonly Buffer[] = [];
 
 /** A request between its intent and its end. */
-export interface Open {
+export interface Open extends Openable {
   id: string;
   name: string;
   /** JSON of the request part, without the closing brace. */
@@ -30,13 +31,13 @@ export interface Open {
 }
 
 export class Capture {
-  readonly #config: Config;
+  readonly #config: CommonConfig;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #spool: SpoolWriter;
   readonly #uploader: UploaderThread;
   readonly #watermark: Watermark;
-  readonly #open = new Map<string, Open>();
+  readonly #open: OpenList<Open>;
   readonly #names = new Set<string>();
   #sequence = 0;
   /** Records that found room in the spool. */
@@ -45,11 +46,11 @@ export class Capture {
   readonly writer: string;
 
   private constructor(
-    config: Config,
+    config: CommonConfig,
     metrics: Metrics,
     log: Logger,
     parts: { writer: string; spool: SpoolWriter; uploader: UploaderThread; watermark: Watermark },
-    open: Map<string, Open>,
+    open: OpenList<Open>,
   ) {
     this.#config = config;
     this.#metrics = metrics;
@@ -61,10 +62,10 @@ export class Capture {
     this.#open = open;
   }
 
-  static async start(config: Config, metrics: Metrics, log: Logger): Promise<Capture> {
+  static async start(config: CommonConfig, metrics: Metrics, log: Logger): Promise<Capture> {
     const { writer, directory } = await newWriter(config.SPOOL_DIR, config.writerName);
     const watermark = new Watermark();
-    const open = new Map<string, Open>();
+    const open = new OpenList<Open>();
     const spool = await SpoolWriter.open({
       directory,
       writer,
@@ -74,7 +75,7 @@ export class Capture {
       sync: config.AUDIT_MODE !== "async",
       watermark,
       inFlight: function* () {
-        for (const { meta, request } of open.values()) yield { meta: `${meta}}`, request };
+        for (const { meta, request } of open) yield { meta: `${meta}}`, request };
       },
       onTrouble(problem) {
         metrics.spoolTrouble.set(problem ? 1 : 0);
@@ -92,8 +93,7 @@ export class Capture {
     metrics.sources.spoolBytes = () => spool.backlogBytes;
     metrics.sources.spoolDepth = () => capture.#appended - confirmedRecords;
     uploader.onNameTaken = (id) => {
-      const taken = open.get(id);
-      if (taken) taken.name = taken.id;
+      for (const taken of open) if (taken.id === id) taken.name = id;
     };
     return capture;
   }
@@ -122,8 +122,8 @@ export class Capture {
   begin(part: RequestPart, request: Buffer | null): Open {
     const meta = JSON.stringify(part).slice(0, -1);
     const position = this.#spool.append(KIND.intent, `${meta}}`, request, NOTHING);
-    const open = { id: part.id, name: part.name, meta, request, position };
-    this.#open.set(part.id, open);
+    const open: Open = { id: part.id, name: part.name, meta, request, position, slot: -1 };
+    this.#open.add(open);
     if (part.name !== part.id) {
       this.#uploader.probe(part.id, objectKey(this.#config.AUDIT_PREFIX, part.receivedAt, part.name));
     }
@@ -151,7 +151,7 @@ export class Capture {
 
   /** Writes the end of a request that had an intent. */
   end(open: Open, part: Omit<EndPart, "sequence">, response: readonly Buffer[]): void {
-    this.#open.delete(open.id);
+    this.#open.delete(open);
     this.#append(open.meta, open.name, open.request, part, response);
     this.#settle();
   }

@@ -1,23 +1,17 @@
-/** The proxy's configuration: environment variables, parsed once at boot. */
+/** The proxy's configuration: environment variables, parsed once at boot; what both profiles need, and profile central's own. */
 import { hostname } from "node:os";
+import type { Profile } from "@central-llm/core/audit-record";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
 import { z } from "zod";
 
 const MEBIBYTE = 1024 * 1024;
-const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+export const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
-const Environment = z.object({
-  PROFILE: z.enum(["central"]).default("central"),
+export const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+
+/** Of both profiles. */
+export const common = {
   HOST: z.string().min(1).default("0.0.0.0"),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
-  /** An OpenAI-compatible server; with or without its `/v1`. */
-  UPSTREAM_URL: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8001"),
-  /** When set, sent to the upstream in place of the client's Authorization. */
-  UPSTREAM_API_KEY: z.string().min(1).optional(),
-  /** What the audit calls the upstream. */
-  UPSTREAM_PROVIDER: z.string().min(1).default("vllm"),
-  /** `ask`: streams are asked for their token usage, and the extra chunk is hidden from clients that did not ask. */
-  STREAM_USAGE: z.enum(["ask", "off"]).default("ask"),
 
   AUDIT_BUCKET: z.string().min(3),
   AUDIT_PREFIX: z
@@ -37,6 +31,8 @@ const Environment = z.object({
   SPOOL_SEGMENT_BYTES: positive(32 * MEBIBYTE),
   /** At most this long between a record's write and its fdatasync. */
   SPOOL_SYNC_INTERVAL_MS: positive(5),
+  /** Between two looks for spools of writers that died. */
+  SPOOL_RECOVERY_EVERY_MS: positive(10_000),
   /** The first part of the writer's name in the chain: the ECS task id, or the host's name. */
   WRITER_NAME: z
     .string()
@@ -59,28 +55,55 @@ const Environment = z.object({
   /** One JSON line a request on stdout, without prompts and answers. */
   ACCESS_LOG: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+};
+
+const Central = z.object({
+  PROFILE: z.literal("central").default("central"),
+  PORT: port(8000),
+  /** An OpenAI-compatible server; with or without its `/v1`. */
+  UPSTREAM_URL: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8001"),
+  /** When set, sent to the upstream in place of the client's Authorization. */
+  UPSTREAM_API_KEY: z.string().min(1).optional(),
+  /** What the audit calls the upstream. */
+  UPSTREAM_PROVIDER: z.string().min(1).default("vllm"),
+  /** `ask`: streams are asked for their token usage, and the extra chunk is hidden from clients that did not ask. */
+  STREAM_USAGE: z.enum(["ask", "off"]).default("ask"),
+  ...common,
 });
 
-export type Config = z.infer<typeof Environment> & { writerName: string; s3Endpoint: string | undefined };
-export type Settings = z.input<typeof Environment>;
+/** What is worked out from variables, for both profiles. */
+export interface Derived {
+  writerName: string;
+  s3Endpoint: string | undefined;
+}
+const Common = z.object(common);
+/** What the audit's end of a proxy needs, whichever profile it has. */
+export type CommonConfig = z.infer<typeof Common> & Derived & { PROFILE: Profile };
+export type Config = z.infer<typeof Central> & Derived;
+export type Settings = z.input<typeof Central>;
 
 /** @throws Error whose one-line message names every variable that is missing or wrong */
 export function parseConfig(environment: Record<string, unknown>): Config {
+  const config = parseVariables(Central, environment);
+  return { ...config, ...derived(config) };
+}
+
+/** An empty variable counts as absent. @throws as `parseConfig` */
+export function parseVariables<Schema extends z.ZodType>(
+  schema: Schema,
+  environment: Record<string, unknown>,
+): z.output<Schema> {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
-  const parsed = Environment.safeParse(set);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new Error(`The proxy's configuration is incomplete: ${problems.join("; ")}`);
-  }
-  const config = parsed.data;
+  const parsed = schema.safeParse(set);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The proxy's configuration is incomplete: ${problems.join("; ")}`);
+}
+
+export function derived(config: z.infer<typeof Common>): Derived {
+  const host = hostname().replace(/[^A-Za-z0-9._-]/g, "-");
   return {
-    ...config,
-    writerName:
-      config.WRITER_NAME ??
-      (hostname()
-        .replace(/[^A-Za-z0-9._-]/g, "-")
-        .slice(0, 64) ||
-        "proxy"),
+    writerName: config.WRITER_NAME ?? (host.slice(0, 64) || "proxy"),
     s3Endpoint: config.AWS_ENDPOINT_URL_S3 ?? config.AWS_ENDPOINT_URL,
   };
 }

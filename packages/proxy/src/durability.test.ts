@@ -236,6 +236,29 @@ test("a dead writer whose spool is recovered is closed by the next life, at its 
   expect(said.at(-1), again.output()).toMatchObject({ state: "closed", sequence: 2 });
 });
 
+test("a peer that dies on the same disk is recovered by one that lives, and a recovery that fails is tried again", async () => {
+  aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));
+  const mortal = await startProxyProcess({ ...settings, WRITER_NAME: "mortal" });
+  await Promise.all(["a", "b"].map((id) => ask(mortal.url, id)));
+  const [folder = ""] = await readdir(spool);
+  const segment = join(spool, folder, "00000001.seg");
+  await expect.poll(async () => (await readFile(segment, "latin1")).match(/"sequence":/g)?.length).toBe(2);
+  const survivor = await start({ WRITER_NAME: "survivor", SPOOL_RECOVERY_EVERY_MS: "100" });
+  await writeFile(join(spool, folder, "checkpoint.json"), "not a checkpoint");
+  await mortal.kill("SIGKILL");
+  aws.setFault(undefined);
+  await expect.poll(() => survivor.output(), { timeout: 10_000 }).toContain("cannot be recovered");
+  expect(await trail.all()).toEqual([]);
+
+  const taken = (await readdir(spool)).find((name) => name.startsWith(`${folder}~`)) ?? "";
+  await rm(join(spool, taken, "checkpoint.json"));
+  const records = await trail.waitFor(2);
+  expect(records.map(({ record }) => record.clientRequestId).toSorted()).toEqual(["a", "b"]);
+  expect(survivor.output().match(/cannot be recovered/g)?.length).toBe(1);
+  await drain();
+  expect(await leftInSpool()).toEqual([]);
+});
+
 test("the last word is said again until S3 takes it, and then nothing is left in the spool", async () => {
   const { url } = await start();
   await ask(url, "a");
@@ -339,6 +362,24 @@ for (const mode of ["spool", "strict"] as const) {
     }
   });
 }
+
+test("a disk that is full at the start: calls are served and audited once there is room", async (context) => {
+  if (!mountSmallDisk(spool, "1m")) return context.skip();
+  try {
+    await writeFile(join(spool, "filler"), Buffer.alloc(2 ** 20)).catch(() => {});
+    const { url } = await start();
+    expect(await ask(url, "during")).toBe(200);
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/audit_spool_trouble 1/);
+    await rm(join(spool, "filler"));
+    expect((await trail.waitFor(1))[0]?.record.clientRequestId).toBe("during");
+    expect(await ask(url, "after")).toBe(200);
+    expect(chainProblems(await trail.waitFor(2))).toEqual([]);
+    await drain();
+  } finally {
+    await proxy?.kill("SIGKILL");
+    execFileSync("umount", ["-l", spool]);
+  }
+});
 
 test("a backlog over its quota: mode spool serves and leaves a gap that is seen, mode strict refuses", async () => {
   aws.setFault(({ service }) => (service === "s3" ? "reset" : undefined));

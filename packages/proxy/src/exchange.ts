@@ -16,6 +16,7 @@ import { CapturedAnswer } from "./captured-answer.ts";
 import { auditedResponse, forwardedToUpstream } from "./header-policy.ts";
 import { routeOf } from "./metrics.ts";
 import type { ModelProxy } from "./model-proxy.ts";
+import type { Openable } from "./open-list.ts";
 import { classifyBody, OVERLOADED, RequestBody } from "./request-body.ts";
 import { requestPart } from "./request-facts.ts";
 import { BAD_PATH, climbs, TOO_MANY_HEADERS, tooManyHeaders } from "./request-target.ts";
@@ -26,7 +27,8 @@ import { auditUnavailable, clientGone, drained, upstreamFailure } from "./upstre
 const KEPT_OF_REFUSED = 64 * 1024;
 const JSON_TYPE = { "content-type": "application/json" };
 
-export class Exchange implements RelayOwner {
+export class Exchange implements RelayOwner, Openable {
+  slot = -1;
   readonly #proxy: ModelProxy;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -261,7 +263,7 @@ export class Exchange implements RelayOwner {
     const wholeSha256 = captured.wholeSha256();
     try {
       const part = {
-        completedAt: this.#receivedAt + latency,
+        completedAt: this.#receivedAt + Math.round(latency),
         latencyMs: rounded(latency),
         timeToFirstTokenMs: first === null ? null : rounded(first),
         statusCode: status,

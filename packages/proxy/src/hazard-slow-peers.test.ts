@@ -382,15 +382,12 @@ describe("slow readers", () => {
   });
 });
 
-/** As the image starts it: a young generation of 16 MB, V8's default, is half of what 500 hostile connections may cost. */
-const START_OPTIONS = { NODE_OPTIONS: "--max-semi-space-size=4" };
-
 /** Each look at the metrics leaves garbage behind. */
 const RARELY = { everyMs: 250 };
 
 test("500 hostile connections at once: below 256 MB, and a good one is served among them", async () => {
   await proxy.kill("SIGKILL");
-  proxy = await bench.startProcess(START_OPTIONS);
+  proxy = await bench.startProcess();
   bench.upstream.script = (call) => {
     if (call.target !== "/v1/good") call.beginChunked();
     else call.json200({});

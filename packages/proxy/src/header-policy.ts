@@ -4,6 +4,7 @@ import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
 
 /** Not for the model server: our own credentials, what we set anew, and what the platform answers itself. */
 const NOT_FORWARDED = new Set([
+  ...HOP_BY_HOP,
   "host",
   "content-length",
   "expect",
@@ -12,6 +13,9 @@ const NOT_FORWARDED = new Set([
   "x-request-id",
   API_KEY_ID_HEADER,
 ]);
+
+/** What stays between the upstream and us. `x-request-id` is ours, whatever the upstream says. */
+const NOT_RETURNED = new Set([...HOP_BY_HOP, "x-request-id"]);
 
 /** The audit keeps these and nothing else, so that no credential of a scheme yet to be invented can slip in. */
 const AUDITED_REQUEST = new Set([
@@ -84,7 +88,7 @@ export function forwardedToUpstream(
   const named = connectionNames(headers);
   const out = ["x-request-id", requestId];
   for (const name in headers) {
-    if (HOP_BY_HOP.has(name) || NOT_FORWARDED.has(name) || named?.has(name)) continue;
+    if (NOT_FORWARDED.has(name) || named?.has(name)) continue;
     if (name === "authorization" && options.apiKey !== undefined) continue;
     // A stream that we have to read on its way (to hide a chunk) must not be compressed.
     if (name === "accept-encoding" && options.plain) continue;
@@ -96,12 +100,12 @@ export function forwardedToUpstream(
   return out;
 }
 
-/** The response's headers for the client, as a flat list. `x-request-id` is ours, whatever the upstream says. */
+/** The response's headers for the client, as a flat list. */
 export function forwardedToClient(headers: IncomingHeaders, requestId: string): string[] {
   const named = connectionNames(headers);
   const out: string[] = [];
   for (const name in headers) {
-    if (HOP_BY_HOP.has(name) || name === "x-request-id" || named?.has(name)) continue;
+    if (NOT_RETURNED.has(name) || named?.has(name)) continue;
     const value = headers[name];
     if (Array.isArray(value)) for (const one of value) out.push(name, one);
     else if (value !== undefined) out.push(name, value);

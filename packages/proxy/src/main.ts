@@ -1,5 +1,5 @@
-/** The proxy as a program: configuration from the environment, SIGTERM and SIGINT drain it. */
-import { type RunningProxy, startProxy } from "./server.ts";
+/** The proxy as a program: PROFILE says which, the environment configures it, SIGTERM and SIGINT drain it. */
+import type { RunningProxy } from "./http-listener.ts";
 
 let proxy: RunningProxy | null = null;
 let stopping = false;
@@ -29,7 +29,12 @@ process.on("SIGINT", stop);
 if (process.connected) process.on("disconnect", stop);
 
 try {
-  proxy = await startProxy(process.env);
+  // The other profile's modules are not loaded: they cost start-up time and memory.
+  const start =
+    process.env.PROFILE === "gateway"
+      ? (await import("./gateway/gateway-server.ts")).startGateway
+      : (await import("./server.ts")).startProxy;
+  proxy = await start(process.env);
   if (stopping) await end();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

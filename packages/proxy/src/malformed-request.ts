@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ApiError, errorBody } from "@central-llm/core/api-error";
 import { newRequestId } from "@central-llm/core/request-id";
-import type { ModelProxy } from "./model-proxy.ts";
+import type { Metrics } from "./metrics.ts";
 
 function refusal(status: number, code: string, message: string): ApiError {
   return { status, type: "invalid_request_error", code, message };
@@ -34,7 +34,13 @@ const LINGER_MS = 2_000;
 /** Connections that got their answer; all that still comes on them is dropped. */
 const answered = new WeakSet<Duplex>();
 
-export function refuseMalformed(proxy: ModelProxy, error: NodeJS.ErrnoException, socket: Duplex): void {
+/** Who has the connections: of either profile. */
+export interface Door {
+  metrics: Metrics;
+  exchangeOn(socket: Duplex): { malformed(error: ApiError): void } | null;
+}
+
+export function refuseMalformed(proxy: Door, error: NodeJS.ErrnoException, socket: Duplex): void {
   // The client is gone, or went in the middle of its request.
   const gone =
     error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "HPE_INVALID_EOF_STATE";

@@ -6,12 +6,11 @@ import { Pool } from "undici";
 import { Capture } from "./capture.ts";
 import type { Config } from "./config.ts";
 import type { Exchange } from "./exchange.ts";
+import { linger } from "./linger.ts";
 import { loggedError } from "./logged-error.ts";
 import { Metrics } from "./metrics.ts";
+import { OpenList } from "./open-list.ts";
 import { BufferBudget } from "./request-body.ts";
-
-/** How long the rest of a refused upload is read and dropped. */
-const DISCARD_MS = 2_000;
 
 export class ModelProxy {
   readonly config: Config;
@@ -20,7 +19,7 @@ export class ModelProxy {
   readonly capture: Capture;
   readonly pool: Pool;
   readonly budget: BufferBudget;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new OpenList<Exchange>();
   readonly #basePath: string;
   draining = false;
 
@@ -80,20 +79,8 @@ export class ModelProxy {
     return null;
   }
 
-  /**
-   * Sends the whole answer to a request that is still arriving, and goes on reading for a while: a connection closed with unread
-   * bytes is reset by the kernel, and many clients then never see the answer (RFC 9112 §9.6).
-   */
   linger(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
-    response.write(body);
-    const end = () => {
-      clearTimeout(timer);
-      response.end();
-    };
-    const timer = setTimeout(end, DISCARD_MS);
-    request.once("end", end);
-    response.once("close", end);
-    request.resume();
+    linger(request, response, body);
   }
 
   /** Lets open requests end, for as long as is given; then ends them. Uploads what the spool holds. */
@@ -104,7 +91,7 @@ export class ModelProxy {
     );
     if ((await Promise.race([this.#idle(), deadline])) === "late") {
       this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of [...this.#exchanges]) exchange.interrupt();
+      for (const exchange of this.#exchanges) exchange.interrupt();
     }
     await this.pool.destroy();
     await this.capture.close(this.config.DRAIN_TIMEOUT_MS);

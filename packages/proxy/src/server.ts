@@ -1,93 +1,28 @@
 /** The HTTP server: `/v1/*` is the model's, `/health`, `/ready` and `/metrics` are the operators'. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorBody, INTERNAL } from "@central-llm/core/api-error";
 import { API_KEY_ID_HEADER } from "@central-llm/core/platform";
-import { newRequestId } from "@central-llm/core/request-id";
-import { type Config, parseConfig } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { Exchange } from "./exchange.ts";
-import { answerSocket, NO_TUNNELS, refuseMalformed } from "./malformed-request.ts";
+import { answer, listen, type RunningProxy, stopListening } from "./http-listener.ts";
 import { ModelProxy } from "./model-proxy.ts";
-import { originForm } from "./request-target.ts";
-
-export interface RunningProxy {
-  port: number;
-  /** The writer's name in the chain. */
-  writer: string;
-  /** Stops accepting, lets open requests end, uploads the spool. */
-  close(): Promise<void>;
-}
 
 /** Starts a proxy. @param environment as in config.ts */
 export async function startProxy(environment: Record<string, unknown>): Promise<RunningProxy> {
   const config = parseConfig(environment);
   const proxy = await ModelProxy.start(config);
-  const server = listener(config, proxy);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port: config.PORT, host: config.HOST, backlog: 1024 }, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { server, port } = await listen(config, proxy, (request, response, continues) =>
+    route(proxy, request, response, continues),
+  );
   proxy.log.info({ port, writer: proxy.capture.writer, upstream: config.UPSTREAM_URL }, "listening");
   return {
     port,
     writer: proxy.capture.writer,
-    async close() {
+    close() {
       proxy.draining = true;
-      const closed = new Promise((done) => server.close(done));
-      server.closeIdleConnections();
-      await proxy.close();
-      server.closeAllConnections();
-      await closed;
+      return stopListening(server, () => proxy.close());
     },
   };
-}
-
-function listener(config: Config, proxy: ModelProxy): Server {
-  const server = createServer({
-    maxHeaderSize: config.MAX_HEADER_BYTES,
-    headersTimeout: config.HEAD_TIMEOUT_MS,
-    requestTimeout: config.REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: Math.min(5_000, config.HEAD_TIMEOUT_MS, config.REQUEST_TIMEOUT_MS),
-    // Longer than the load balancers' idle time-outs (ALB 60 s): they, not we, end idle connections.
-    keepAliveTimeout: 75_000,
-    noDelay: true,
-  });
-  // node:http would drop what is beyond a count; we refuse it (request-target.ts).
-  server.maxHeadersCount = 0;
-  server.on("request", (request, response) => takeInTurn(proxy, request, response, false));
-  server.on("checkContinue", (request, response) => takeInTurn(proxy, request, response, true));
-  server.on("clientError", (error, socket) => refuseMalformed(proxy, error, socket));
-  server.on("connect", (_request, socket) => answerSocket(socket, NO_TUNNELS));
-  return server;
-}
-
-/** Requests that wait behind an unanswered one on the same connection, at most. */
-const MOST_PIPELINED = 16;
-const waiting = new WeakMap<Socket, number>();
-
-/**
- * Requests that a client sends ahead of the answers (RFC 9112 §9.3.2) are taken one after the other: node:http would hand all
- * of them over at once, and tells only the first one when the client is gone.
- */
-function takeInTurn(
-  proxy: ModelProxy,
-  request: IncomingMessage,
-  response: ServerResponse,
-  continues: boolean,
-): void {
-  if (response.socket !== null) return route(proxy, request, response, continues);
-  const { socket } = request;
-  const ahead = (waiting.get(socket) ?? 0) + 1;
-  if (ahead > MOST_PIPELINED) return void socket.destroy();
-  waiting.set(socket, ahead);
-  response.once("socket", () => {
-    waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
-    // node:http is still in the middle of giving the connection to this answer.
-    setImmediate(() => {
-      if (!socket.destroyed) route(proxy, request, response, continues);
-    });
-  });
 }
 
 function route(
@@ -96,8 +31,7 @@ function route(
   response: ServerResponse,
   continues: boolean,
 ): void {
-  request.url = originForm(request.url ?? "");
-  if (request.url.startsWith("/v1/")) return new Exchange(proxy, request, response).run(continues);
+  if (request.url?.startsWith("/v1/")) return new Exchange(proxy, request, response).run(continues);
   request.resume();
   operators(proxy, request, response).catch((error: unknown) => {
     proxy.log.error({ err: error }, "An operator's request failed");
@@ -155,14 +89,4 @@ async function ready(proxy: ModelProxy, response: ServerResponse): Promise<void>
   const spool = proxy.capture.healthy;
   const status = upstream && spool && !proxy.draining ? 200 : 503;
   answer(response, status, "application/json", JSON.stringify({ upstream, spool, draining: proxy.draining }));
-}
-
-function answer(response: ServerResponse, status: number, type: string, body: string): void {
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(status, {
-    "content-type": type,
-    "content-length": Buffer.byteLength(body),
-    "x-request-id": newRequestId().id,
-  });
-  response.end(body);
 }

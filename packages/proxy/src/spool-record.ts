@@ -3,6 +3,15 @@ import type { AuditRecord } from "@central-llm/core/audit-record";
 
 export type BodyKind = "json" | "text" | "binary" | "none";
 
+/**
+ * The frame holds other bytes than the wire had: personal data replaced, a stream put together, or nothing at all. Of a body in
+ * which something was replaced there is no hash, since a guess at the value could be proved by it.
+ */
+export interface Held {
+  sha256: string | null;
+  truncated: boolean;
+}
+
 /** Known when the request has been read: the meta of an intent, and the first part of an end's. */
 export interface RequestPart {
   /** Our own id for it, a UUIDv7; joins the intent and the end. */
@@ -26,6 +35,7 @@ export interface RequestPart {
   requestKind: BodyKind;
   /** Given when the frame holds less than the whole. */
   requestSha256?: string;
+  requestHeld?: Held;
 }
 
 /** Known when the answer has gone. */
@@ -45,6 +55,16 @@ export interface EndPart {
   responseComplete: boolean;
   /** The frame holds the upstream's usage chunk, which the client was not sent. */
   usageHidden?: true;
+  /** The frame holds JSON in place of what was sent. */
+  responseHeld?: Held;
+  /** What the gateway knows of its own call, and need not be read from the answer. */
+  call?: {
+    served: string | null;
+    usage: AuditRecord["usage"];
+    cost: AuditRecord["cost"];
+  };
+  /** Takes the place of the request's: what was found in the answer is counted in. */
+  policy?: AuditRecord["policy"];
 }
 
 export type EndMeta = RequestPart & EndPart;

@@ -33,6 +33,10 @@ const ASK = Buffer.from('{"include_usage":true}');
 /** More than this without an event's end is passed on unread: a usage chunk is a few hundred bytes. */
 const MAX_HELD = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
+const LF = 10;
+/** As bytes: a needle that is text is turned into bytes at every search. */
+const USAGE = Buffer.from('"usage"');
+const CHOICES = Buffer.from('"choices"');
 
 /** Takes the usage chunk out of a stream of server-sent events; everything else passes byte by byte. */
 export class UsageFilter {
@@ -65,13 +69,16 @@ export class UsageFilter {
 
 /** Server-sent events end with an empty line; LF and CRLF both occur. @returns the offset behind the last one */
 function lastEventEnd(data: Buffer): number {
+  // Nearly every chunk is whole events.
+  const { length } = data;
+  if (length >= 2 && data[length - 1] === LF && data[length - 2] === LF) return length;
   const lf = data.lastIndexOf("\n\n");
   const crlf = data.lastIndexOf("\r\n\r\n");
   return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4);
 }
 
 function withoutUsage(events: Buffer): Buffer {
-  if (!events.includes('"usage"')) return events;
+  if (!events.includes(USAGE)) return events;
   const kept: Buffer[] = [];
   let start = 0;
   while (start < events.length) {
@@ -92,7 +99,7 @@ function eventEnd(data: Buffer, from: number): number {
 }
 
 function isUsageEvent(event: Buffer): boolean {
-  if (!event.includes('"choices"') || !event.includes('"usage"')) return false;
+  if (!event.includes(CHOICES) || !event.includes(USAGE)) return false;
   const text = event.toString("utf8");
   if (!/"choices"\s*:\s*\[\s*\]/.test(text)) return false;
   const data = text

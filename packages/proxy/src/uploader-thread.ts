@@ -1,7 +1,7 @@
 /** The data path's handle on the uploader's thread. A thread that dies is started again and goes on from its checkpoint. */
 import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
-import type { Config } from "./config.ts";
+import type { CommonConfig } from "./config.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Watermark } from "./spool-layout.ts";
 import type { FromUploader, Progress, ToUploader, UploaderData } from "./uploader.ts";
@@ -28,7 +28,7 @@ export class UploaderThread {
   onProgress: (progress: Progress) => void = () => {};
   onNameTaken: (id: string) => void = () => {};
 
-  constructor(config: Config, parts: Parts) {
+  constructor(config: CommonConfig, parts: Parts) {
     this.#parts = parts;
     this.#data = {
       store: {
@@ -45,6 +45,7 @@ export class UploaderThread {
       watermark: parts.watermark.shared,
       statementEveryMs: config.AUDIT_STATEMENT_EVERY_MS,
       concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
+      recoveryEveryMs: config.SPOOL_RECOVERY_EVERY_MS,
       accessLog: config.ACCESS_LOG === "on",
     };
     parts.metrics.sources.spoolAge = () =>

@@ -23,6 +23,8 @@ export interface UploaderData {
   watermark: SharedArrayBuffer;
   statementEveryMs: number;
   concurrency: number;
+  /** Between two looks for writers that died. */
+  recoveryEveryMs: number;
   /** Whether each request has its line on stdout. */
   accessLog: boolean;
 }
@@ -63,6 +65,8 @@ const slots = new Slots(data.concurrency);
 const watermark = new Watermark(data.watermark);
 const accessLog = data.accessLog ? new AccessLog(`proxy-${data.profile}`) : null;
 const stop = new AbortController();
+/** No further look for dead writers. */
+const ending = new AbortController();
 let closing = false;
 
 let delta: Pick<Progress, "uploads" | "failures" | "recovered" | "tokens">;
@@ -107,8 +111,21 @@ function upload(writer: string, directory: string): Promise<WriterUpload> {
   });
 }
 
-async function recoverDeadWriters(): Promise<void> {
-  for (const { writer, directory } of await claimDeadWriters(data.spoolDirectory, data.writer)) {
+/** Again and again: a peer on the same disk may die while we live, and what could not be recovered is tried again. */
+async function recoverAsTheyDie(): Promise<void> {
+  const unlocked = new Set<string>();
+  do {
+    try {
+      await recoverDeadWriters(unlocked);
+    } catch (error) {
+      complain("The spools of dead writers cannot be looked for", { error: String(error) });
+    }
+    await delay(data.recoveryEveryMs, undefined, { signal: ending.signal }).catch(() => {});
+  } while (!ending.signal.aborted);
+}
+
+async function recoverDeadWriters(unlocked: Set<string>): Promise<void> {
+  for (const { writer, directory } of await claimDeadWriters(data.spoolDirectory, data.writer, unlocked)) {
     try {
       const { safe, interrupted, tornBytes } = await recover(directory, Date.now());
       log("info", "Recovering the spool of a writer that died", {
@@ -127,13 +144,21 @@ async function recoverDeadWriters(): Promise<void> {
       await rm(directory, { recursive: true });
       log("info", "The spool of a writer that died is uploaded", { deadWriter: writer });
     } catch (error) {
-      // The folder stays; the next start tries again, and the metric of its age tells.
-      log("error", "A dead writer's spool cannot be recovered; it is kept", {
+      complain("A dead writer's spool cannot be recovered; it is kept, and tried again", {
         deadWriter: writer,
         error: String(error),
       });
     }
   }
+}
+
+const complained = new Set<string>();
+/** Once for each trouble, however often it is met. */
+function complain(message: string, fields: Record<string, unknown>): void {
+  const trouble = JSON.stringify([message, fields]);
+  if (complained.has(trouble)) return;
+  complained.add(trouble);
+  log("error", message, fields);
 }
 
 /** A statement that cannot be made is made later; readers see the writer as silent until then. */
@@ -174,7 +199,8 @@ async function uploadOwn(): Promise<void> {
   }, HOUSEKEEPING_MS);
   while (!stop.signal.aborted) {
     const safe = watermark.read();
-    await own.advance(safe);
+    // No segment yet: the disk was full at the start.
+    if (safe.segment > 0) await own.advance(safe);
     if (!closing) await watermark.changed(safe, HOUSEKEEPING_MS);
     else if (own.idle) break;
     else await delay(10);
@@ -201,6 +227,7 @@ function report(own: WriterUpload): void {
 port.on("message", (message: ToUploader) => {
   if (message.kind === "close") {
     closing = true;
+    ending.abort();
     setTimeout(() => stop.abort(), message.drainMs).unref();
     return;
   }
@@ -214,7 +241,7 @@ port.on("message", (message: ToUploader) => {
   );
 });
 
-const recovery = recoverDeadWriters();
+const recovery = recoverAsTheyDie();
 await uploadOwn();
 // Within the time to drain: `stop` ends it too.
 await recovery;

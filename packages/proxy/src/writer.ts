@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { access, mkdir, readdir, rename } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { LOCK_FILE } from "./spool-layout.ts";
@@ -58,10 +58,13 @@ const CLAIM = "~";
 /**
  * Takes over the folders of dead writers, oldest first. Taking is a rename, so of two processes that try only one succeeds;
  * a folder taken by a process that died since is taken again.
+ * @param unlocked folders seen without a lock at the last call, kept by the caller between calls: a writer that is just starting has
+ *   no lock for a moment, and is left alone the first time
  */
 export async function claimDeadWriters(
   spoolDirectory: string,
   own: string,
+  unlocked: Set<string>,
 ): Promise<{ writer: string; directory: string }[]> {
   const claimed: { writer: string; directory: string }[] = [];
   for (const entry of (await readdir(spoolDirectory, { withFileTypes: true })).sort(byName)) {
@@ -74,7 +77,13 @@ export async function claimDeadWriters(
       claimed.push({ writer, directory });
       continue;
     }
-    if (await answers(join(spoolDirectory, owner, LOCK_FILE))) continue;
+    const lock = join(spoolDirectory, owner, LOCK_FILE);
+    if (await answers(lock)) continue;
+    if (owner === writer && !unlocked.has(writer) && !(await exists(lock))) {
+      unlocked.add(writer);
+      continue;
+    }
+    unlocked.delete(writer);
     try {
       await rename(join(spoolDirectory, entry.name), directory);
       claimed.push({ writer, directory });
@@ -84,5 +93,11 @@ export async function claimDeadWriters(
   }
   return claimed;
 }
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);

@@ -3,7 +3,7 @@
  * document (`GET /api/openapi.json`) and the authorization matrix come from here.
  *
  * **Signing in.** `GET /config.json` (no token) names issuer and client. The page is a public client: authorization code with
- * PKCE (S256), redirect to `<origin>/callback`, scope `openid profile email offline_access`; refresh tokens rotate; sign-out at
+ * PKCE (S256), redirect to `<origin>/callback`, scope as `/config.json` has it; refresh tokens rotate; sign-out at
  * the issuer's `end_session_endpoint` with `post_logout_redirect_uri=<origin>/`. Tokens stay in memory. Every call below
  * `/api` carries `Authorization: Bearer <access token>` and nothing else is looked at, no cookie, so other sites can do nothing
  * in the person's name. Without a valid token API Gateway (locally the console's host) answers 401

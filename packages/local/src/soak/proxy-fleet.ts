@@ -28,6 +28,7 @@ export class ProxyFleet {
     this.fakeTime = fakeTimeLibrary();
     this.stepClock(0);
     this.#environment = {
+      NODE_OPTIONS: Platform.PROXY_NODE_OPTIONS,
       PROFILE: "central",
       HOST: "127.0.0.1",
       PORT: "0",

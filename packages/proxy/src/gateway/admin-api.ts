@@ -7,33 +7,23 @@ import {
   type Actor,
   type AdminCall,
   AdminError,
+  type AdminHooks,
   type AdminOptions,
   badRequest,
   InvalidBody,
   readJson,
 } from "./admin-request.ts";
-import { PATHS, READINESS, REGENERATE, ROUTES } from "./admin-routes.ts";
+import { adminRoute, PATHS, READINESS, ROUTES } from "./admin-routes.ts";
 import { isUnavailable } from "./database.ts";
 import { KeyDirectory, type KnownKey } from "./key-directory.ts";
 
 export interface AdminApi {
   /** Whether the path, without its query, is one of these routes, whatever the method. */
   handles(path: string): boolean;
-  /** Answers the request; never rejects. */
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Answers the request; never rejects. @param hooks in place of the options', for this request */
+  handle(request: IncomingMessage, response: ServerResponse, hooks?: AdminHooks): Promise<void>;
   keys: KeyDirectory;
   close(): Promise<void>;
-}
-
-/** The route's name for logs and audit, and the key in the path, which is in neither. */
-function routeOf(path: string): { name: string; key: string | null } {
-  const match = REGENERATE.exec(path);
-  if (!match) return { name: path, key: null };
-  try {
-    return { name: "/key/{key}/regenerate", key: decodeURIComponent(match[1] ?? "") };
-  } catch {
-    return { name: "/key/{key}/regenerate", key: match[1] ?? "" };
-  }
 }
 
 function send(
@@ -69,7 +59,7 @@ function sendError(response: ServerResponse, error: unknown, onError: (error: un
 
 export function createAdminApi(options: AdminOptions): AdminApi {
   const keys = new KeyDirectory(options.database);
-  const handles = (path: string) => PATHS.has(routeOf(path).name);
+  const handles = (path: string) => PATHS.has(adminRoute(path).name);
 
   /** Who calls; null when the answer has been given already. */
   async function caller(
@@ -77,6 +67,7 @@ export function createAdminApi(options: AdminOptions): AdminApi {
     response: ServerResponse,
     name: string,
     access: "key" | "master",
+    hooks: AdminHooks,
   ): Promise<{ actor: Actor; key: KnownKey | null } | null> {
     const given = keyOf(request.headers);
     const by = request.headers["litellm-changed-by"];
@@ -86,16 +77,20 @@ export function createAdminApi(options: AdminOptions): AdminApi {
       keyId: string | null,
       answer: typeof INVALID_KEY,
     ) => {
-      options.onDenied({ route: name, reason, keyId });
+      hooks.onDenied({ route: name, reason, keyId });
       refuse(response, answer);
       return null;
     };
     if (given === null) return denied("missing", null, MISSING_KEY);
     if (sameSecret(given, options.masterKey)) {
-      return { actor: { kind: "master", keyId: null, userId: null, changedBy }, key: null };
+      const actor: Actor = { kind: "master", keyId: null, userId: null, changedBy };
+      hooks.onCaller?.(actor);
+      return { actor, key: null };
     }
     const key = given === "" ? null : await keys.find(hashKey(given));
-    if (key === null) return denied("invalid", null, INVALID_KEY);
+    if (key === null) return denied("invalid", given === "" ? null : hashKey(given), INVALID_KEY);
+    const actor: Actor = { kind: "key", keyId: key.token, userId: key.userId, changedBy: null };
+    hooks.onCaller?.(actor);
     if (access === "master") {
       const error = {
         status: 403,
@@ -105,7 +100,7 @@ export function createAdminApi(options: AdminOptions): AdminApi {
       };
       return denied("not_allowed", key.token, { error, headers: {} });
     }
-    return { actor: { kind: "key", keyId: key.token, userId: key.userId, changedBy: null }, key };
+    return { actor, key };
   }
 
   async function readiness(response: ServerResponse): Promise<void> {
@@ -117,9 +112,13 @@ export function createAdminApi(options: AdminOptions): AdminApi {
     }
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    hooks: AdminHooks,
+  ): Promise<void> {
     const url = new URL(request.url ?? "/", "http://gateway");
-    const { name, key: named } = routeOf(url.pathname);
+    const { name, key: named } = adminRoute(url.pathname);
     const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
     if (name === READINESS && method === "GET") return readiness(response);
     const route = ROUTES[`${method} ${name}`];
@@ -135,20 +134,26 @@ export function createAdminApi(options: AdminOptions): AdminApi {
     const who =
       route.access === "open"
         ? { actor: nobody, key: null }
-        : await caller(request, response, name, route.access);
+        : await caller(request, response, name, route.access, hooks);
     if (who === null) {
       request.resume();
       return;
     }
     const body = method === "GET" ? {} : await readJson(request);
-    const call: AdminCall = { actor: who.actor, query: url.searchParams, body, key: named, options };
+    const call: AdminCall = {
+      actor: who.actor,
+      query: url.searchParams,
+      body,
+      key: named,
+      options: { ...options, ...hooks },
+    };
     send(response, 200, JSON.stringify(await route.handler(call, who.key)));
   }
 
   return {
     handles,
-    handle: (request, response) =>
-      answer(request, response).catch((error) => sendError(response, error, options.onError)),
+    handle: (request, response, hooks = options) =>
+      answer(request, response, hooks).catch((error) => sendError(response, error, options.onError)),
     keys,
     close: () => keys.stop(),
   };

@@ -35,11 +35,8 @@ export interface ModelEntry {
   info: Record<string, unknown>;
 }
 
-export interface AdminOptions {
-  database: Database;
-  masterKey: string;
-  tiers: Tiers;
-  models(): ModelEntry[];
+/** Who is told of what happens. */
+export interface AdminHooks {
   /**
    * Called before the change is committed; when it rejects, the change is undone and the call fails: nothing is done that
    * the audit does not know.
@@ -49,8 +46,18 @@ export interface AdminOptions {
   onDenied(denied: {
     route: string;
     reason: "missing" | "invalid" | "not_allowed";
+    /** Of the key that came, also of one that nobody knows. */
     keyId: string | null;
   }): void;
+  /** Who calls, once that is known. */
+  onCaller?(actor: Actor): void;
+}
+
+export interface AdminOptions extends AdminHooks {
+  database: Database;
+  masterKey: string;
+  tiers: Tiers;
+  models(): ModelEntry[];
   /** Errors that the client is told nothing of. */
   onError(error: unknown): void;
 }

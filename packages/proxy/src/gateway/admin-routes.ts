@@ -63,4 +63,15 @@ export const PATHS = new Set([
   ...Object.keys(ROUTES).map((route) => route.slice(route.indexOf(" ") + 1)),
   READINESS,
 ]);
-export const REGENERATE = /^\/key\/([^/]+)\/regenerate$/;
+const REGENERATE = /^\/key\/([^/]+)\/regenerate$/;
+
+/** The route's name for logs and audit, and the key in the path, which is in neither. */
+export function adminRoute(path: string): { name: string; key: string | null } {
+  const match = REGENERATE.exec(path);
+  if (!match) return { name: path, key: null };
+  try {
+    return { name: "/key/{key}/regenerate", key: decodeURIComponent(match[1] ?? "") };
+  } catch {
+    return { name: "/key/{key}/regenerate", key: match[1] ?? "" };
+  }
+}

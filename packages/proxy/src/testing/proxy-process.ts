@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
 
 export interface ProxyProcess {
   url: string;
@@ -20,6 +21,7 @@ export async function startProxyProcess(environment: Record<string, string>): Pr
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env.PATH,
+      NODE_OPTIONS: PROXY_NODE_OPTIONS,
       AWS_ACCESS_KEY_ID: "test",
       AWS_SECRET_ACCESS_KEY: "test",
       HOST: "127.0.0.1",

@@ -1,0 +1,116 @@
+/**
+ * Finds rows by any filter. An index gives candidates, newest (or slowest) first; what it cannot decide is held against each
+ * one. A page takes a bounded number of queries whatever the filter: it may come back short, saying how far it has looked.
+ */
+import { z } from "zod";
+import * as Cursor from "./audit-cursor.ts";
+import * as AuditFilter from "./audit-filter.ts";
+import { latencyText } from "./audit-index.ts";
+import * as AuditQuery from "./audit-query.ts";
+import * as AuditTable from "./audit-table.ts";
+import { type ListedRow, toListed } from "./listed-row.ts";
+
+export const Search = z
+  .strictObject({
+    filter: AuditFilter.AuditFilter,
+    sort: z.enum(["newest", "slowest"]),
+    from: z.iso.datetime(),
+    to: z.iso.datetime(),
+  })
+  .refine(
+    ({ filter, sort }) => sort === "newest" || filter.project !== undefined,
+    "`slowest` needs a project",
+  );
+export type Search = z.infer<typeof Search>;
+
+export interface SearchOptions {
+  limit: number;
+  cursor?: string | null | undefined;
+  /** Reads the previews of the rows that are given. */
+  previews?: boolean;
+  /** Queries after which a page is handed out as it is; a started round may pass it. */
+  maxQueries?: number;
+}
+
+export interface SearchPage {
+  rows: ListedRow[];
+  cursor: string | null;
+  /** Every match received since then was given, in this page or before it; null for `slowest`. */
+  searchedUntil: string | null;
+  /** Rows that were held against the filter. */
+  examined: number;
+  queries: number;
+}
+
+/** DynamoDB's limit of a BatchGetItem. */
+const BATCH = 100;
+/** Candidates read at a time when the filter leaves some out: most pages then need one round. */
+const WIDE = 250;
+const MAX_QUERIES = 12;
+
+/**
+ * @throws {z.ZodError} when the search is not valid
+ * @throws {Cursor.CursorError} when the cursor is not one of this search
+ */
+export async function page(
+  table: AuditTable.AuditTable,
+  input: Search,
+  { limit, cursor, previews = false, maxQueries = MAX_QUERIES }: SearchOptions,
+): Promise<SearchPage> {
+  const search = Search.parse(input);
+  const query = AuditQuery.AuditQuery.parse(AuditFilter.access(search.filter, search.sort, search));
+  const accepts = AuditFilter.listedPredicate(search.filter);
+  const { text } = search.filter;
+  const found: SearchPage = { rows: [], cursor: null, searchedUntil: null, examined: 0, queries: 0 };
+  const result = (position: string | null) => {
+    found.cursor = position === null ? null : Cursor.encode(search, position);
+    found.searchedUntil = query.by === "slowest" ? null : (position?.split("#", 1)[0] ?? query.from);
+    return found;
+  };
+  let position = cursor ? Cursor.decode(search, cursor) : null;
+  let chunk = limit;
+  do {
+    const read = await AuditQuery.page(table, query, {
+      limit: chunk,
+      cursor: position === null ? null : Cursor.encode(query, position),
+      maxQueries: Math.max(maxQueries - found.queries, 1),
+    });
+    found.queries += read.queries;
+    const candidates = read.rows.filter(accepts);
+    const matches = text === undefined ? candidates : await withText(table, candidates, text);
+    const taken = matches.slice(0, limit - found.rows.length);
+    found.rows.push(...(previews ? await withPreviews(table, taken) : taken));
+    const last = taken.at(-1);
+    if (found.rows.length === limit && last) {
+      found.examined +=
+        read.rows.indexOf(candidates.find(({ createdAt }) => createdAt === last.createdAt) ?? last) + 1;
+      const isEnd = read.cursor === null && read.rows.at(-1)?.createdAt === last.createdAt;
+      return result(isEnd ? null : positionOf(last, search.sort));
+    }
+    found.examined += read.rows.length;
+    position = read.cursor === null ? null : Cursor.decode(query, read.cursor);
+    // The first round shows that the filter leaves rows out.
+    chunk = WIDE;
+  } while (position !== null && found.queries < maxQueries);
+  return result(position);
+}
+
+/** Where a list goes on behind a row. */
+function positionOf({ latencyMs = 0, createdAt }: ListedRow, sort: Search["sort"]): string {
+  return sort === "slowest" ? `${latencyText(latencyMs)}#${createdAt}` : createdAt;
+}
+
+async function withText(table: AuditTable.AuditTable, rows: ListedRow[], text: string): Promise<ListedRow[]> {
+  return (await withPreviews(table, rows)).filter(AuditFilter.previewPredicate(text));
+}
+
+/** The rows from the base table, where the previews are; rows that have them already stay. */
+async function withPreviews(table: AuditTable.AuditTable, rows: ListedRow[]): Promise<ListedRow[]> {
+  const missing = rows.filter(({ promptPreview }) => promptPreview === undefined);
+  const batches = Array.from({ length: Math.ceil(missing.length / BATCH) }, (_, at) =>
+    missing.slice(at * BATCH, (at + 1) * BATCH),
+  );
+  const items = (await Promise.all(batches.map((batch) => AuditTable.getRows(table, batch)))).flat();
+  const whole = new Map(items.map((item) => [`${item.id}\n${item.createdAt}`, toListed(item)]));
+  return rows.map((row) => whole.get(`${row.id}\n${row.createdAt}`) ?? row);
+}

@@ -1,0 +1,210 @@
+/**
+ * Rollups in the audit table, beside the rows: `id` = `rollup#<granularity>#<scope>#<period>`, `createdAt` = the bucket's
+ * begin. They carry none of the indexes' keys, so that no list meets them. Why so: docs/decisions/rollups.md.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BatchGetCommand,
+  BatchWriteCommand,
+  type BatchWriteCommandInput,
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+} from "@aws-sdk/lib-dynamodb";
+import type { AuditTable } from "./audit-table.ts";
+import * as Parallel from "./parallel.ts";
+import type { StoredBucket } from "./rollup-bucket.ts";
+
+export const GRANULARITIES = ["minute", "hour", "day"] as const;
+export type Granularity = (typeof GRANULARITIES)[number];
+export const STEP_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+/** Characters of the ISO time that name a period: the buckets of a day, a month, a year share a partition. */
+const PERIOD_LENGTH = { minute: 10, hour: 7, day: 4 } as const;
+const NEXT_PERIOD = {
+  minute: (date: Date) => date.setUTCDate(date.getUTCDate() + 1),
+  hour: (date: Date) => date.setUTCMonth(date.getUTCMonth() + 1),
+  day: (date: Date) => date.setUTCFullYear(date.getUTCFullYear() + 1),
+} as const;
+
+/** All projects, or the key of one (`project#…`, as rows have it). */
+export type Scope = string;
+export const ALL: Scope = "all";
+
+export interface BucketKey {
+  granularity: Granularity;
+  scope: Scope;
+  /** Epoch milliseconds of its begin. */
+  time: number;
+}
+
+const iso = (time: number) => new Date(time).toISOString();
+const partition = (granularity: Granularity, scope: Scope, time: number) =>
+  `rollup#${granularity}#${scope}#${iso(time).slice(0, PERIOD_LENGTH[granularity])}`;
+const keyOf = ({ granularity, scope, time }: BucketKey) => ({
+  id: partition(granularity, scope, time),
+  createdAt: iso(time),
+});
+
+type Attribute = keyof StoredBucket;
+export type Read = Partial<StoredBucket> & { time: number };
+
+/** The buckets of a scope that begin at `from` or later and before `to`, with these attributes alone. */
+export async function range(
+  { client, tableName }: AuditTable,
+  { granularity, scope }: Omit<BucketKey, "time">,
+  from: number,
+  to: number,
+  attributes: readonly Attribute[],
+  consistent = false,
+): Promise<{ buckets: Read[]; queries: number }> {
+  const starts: number[] = [];
+  for (let at = from; at < to; ) {
+    starts.push(at);
+    const next = new Date(iso(at).slice(0, PERIOD_LENGTH[granularity]));
+    NEXT_PERIOD[granularity](next);
+    at = next.getTime();
+  }
+  let queries = 0;
+  const read = await Parallel.map(starts, 8, async (start) => {
+    const buckets: Read[] = [];
+    let ExclusiveStartKey: Record<string, unknown> | undefined;
+    do {
+      queries++;
+      const page = await client.send(
+        new QueryCommand({
+          TableName: tableName,
+          KeyConditionExpression: "id = :id AND createdAt BETWEEN :from AND :to",
+          ExpressionAttributeValues: {
+            ":id": partition(granularity, scope, start),
+            ":from": iso(from),
+            ":to": iso(to - 1),
+          },
+          ProjectionExpression: ["createdAt", ...attributes.map((name) => `#${name}`)].join(", "),
+          ...(attributes.length > 0 && {
+            ExpressionAttributeNames: Object.fromEntries(attributes.map((name) => [`#${name}`, name])),
+          }),
+          ConsistentRead: consistent,
+          ExclusiveStartKey,
+        }),
+      );
+      for (const { createdAt, ...stored } of page.Items ?? []) {
+        buckets.push({ ...(stored as Partial<StoredBucket>), time: Date.parse(createdAt) });
+      }
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey !== undefined);
+    return buckets;
+  });
+  return { buckets: read.flat(), queries };
+}
+
+/** DynamoDB's limit of a BatchGetItem. */
+const BATCH = 100;
+const WRITES_AT_ONCE = 8;
+
+/** Writes the buckets that are not there as they are. @returns how many were written */
+export async function putChanged(
+  { client, tableName }: AuditTable,
+  buckets: readonly (BucketKey & { stored: StoredBucket })[],
+): Promise<number> {
+  let written = 0;
+  for (let at = 0; at < buckets.length; at += BATCH) {
+    const batch = buckets.slice(at, at + BATCH);
+    const known = new Map<string, StoredBucket>();
+    const { Responses } = await client.send(
+      new BatchGetCommand({ RequestItems: { [tableName]: { Keys: batch.map(keyOf) } } }),
+    );
+    for (const item of Responses?.[tableName] ?? [])
+      known.set(`${item.id}\n${item.createdAt}`, item as StoredBucket);
+    await Parallel.map(batch, WRITES_AT_ONCE, async ({ stored, ...key }) => {
+      const { id, createdAt } = keyOf(key);
+      if (isSame(known.get(`${id}\n${createdAt}`), stored)) return;
+      written++;
+      await client.send(new PutCommand({ TableName: tableName, Item: { id, createdAt, ...stored } }));
+    });
+  }
+  return written;
+}
+
+const isSame = (known: StoredBucket | undefined, next: StoredBucket) =>
+  known !== undefined &&
+  known.total === next.total &&
+  Buffer.compare(known.dimensions, next.dimensions) === 0 &&
+  Buffer.compare(known.users, next.users) === 0;
+
+const STATE = { id: "rollup#state", createdAt: "minute" };
+
+/** Rollups are made of all rows received before this (epoch milliseconds); null before the first run. */
+export async function through({ client, tableName }: AuditTable): Promise<number | null> {
+  const { Item } = await client.send(new GetCommand({ TableName: tableName, Key: STATE }));
+  return Item === undefined ? null : Number(Item.through);
+}
+
+export async function saveThrough({ client, tableName }: AuditTable, time: number): Promise<void> {
+  await client.send(new PutCommand({ TableName: tableName, Item: { ...STATE, through: time } }));
+}
+
+const DIRTY = "rollup#dirty";
+
+export interface Mark {
+  /** Epoch milliseconds of the minute's begin. */
+  minute: number;
+  token: string;
+}
+
+/** Says that the minutes have to be computed again. At most 25, DynamoDB's limit of a BatchWriteItem. */
+export async function mark({ client, tableName }: AuditTable, minutes: readonly number[]): Promise<void> {
+  const at = Date.now();
+  let left: WriteRequests = minutes.map((minute) => ({
+    PutRequest: { Item: { id: DIRTY, createdAt: iso(minute), token: randomUUID(), at } },
+  }));
+  for (let attempt = 0; left.length > 0; attempt++) {
+    if (attempt >= ATTEMPTS) throw new Error(`DynamoDB left ${left.length} marks unprocessed`);
+    if (attempt > 0) await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** attempt);
+    const answer = await client.send(new BatchWriteCommand({ RequestItems: { [tableName]: left } }));
+    left = answer.UnprocessedItems?.[tableName] ?? [];
+  }
+}
+
+type WriteRequests = NonNullable<BatchWriteCommandInput["RequestItems"]>[string];
+const ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 25;
+
+/** The oldest minutes first, of the marks set before `before`. */
+export async function marks(
+  { client, tableName }: AuditTable,
+  limit: number,
+  before: number,
+): Promise<Mark[]> {
+  const { Items = [] } = await client.send(
+    new QueryCommand({
+      TableName: tableName,
+      KeyConditionExpression: "id = :id",
+      ExpressionAttributeValues: { ":id": DIRTY },
+      ConsistentRead: true,
+      Limit: limit,
+    }),
+  );
+  return Items.filter(({ at }) => at < before).map(({ createdAt, token }) => ({
+    minute: Date.parse(createdAt),
+    token,
+  }));
+}
+
+/** Unless the minute was marked again meanwhile. */
+export async function unmark({ client, tableName }: AuditTable, { minute, token }: Mark): Promise<void> {
+  try {
+    await client.send(
+      new DeleteCommand({
+        TableName: tableName,
+        Key: { id: DIRTY, createdAt: iso(minute) },
+        ConditionExpression: "#token = :token",
+        ExpressionAttributeNames: { "#token": "token" },
+        ExpressionAttributeValues: { ":token": token },
+      }),
+    );
+  } catch (error) {
+    if ((error as Error).name !== "ConditionalCheckFailedException") throw error;
+  }
+}
