@@ -66,7 +66,24 @@ export class ConsoleStage {
   }
 
   async storeText(key: string, text: string): Promise<void> {
-    await this.#s3.send(new PutObjectCommand({ Bucket: this.instance.env.AUDIT_BUCKET, Key: key, Body: text }));
+    await this.#s3.send(
+      new PutObjectCommand({ Bucket: this.instance.env.AUDIT_BUCKET, Key: key, Body: text }),
+    );
+  }
+
+  /** Waits until this many calls are in the charts: then they are in the lists as well. */
+  async counted(calls: number): Promise<void> {
+    const page = await this.open("viewer", "/?last=7d");
+    const shown = page.getByRole("img", { name: /calls?, / });
+    for (const deadline = Date.now() + 30_000; ; ) {
+      await shown.waitFor();
+      const found = Number((await shown.getAttribute("aria-label"))?.split(" ", 1)[0]?.replaceAll(",", ""));
+      if (found === calls) break;
+      if (Date.now() > deadline) throw new Error(`${found} of ${calls} calls were counted in 30 s`);
+      await page.getByRole("button", { name: "Refresh" }).click();
+      await page.waitForTimeout(250);
+    }
+    await page.close();
   }
 
   async password(person: Person): Promise<string> {
@@ -87,7 +104,6 @@ export class ConsoleStage {
 
   async openIn(context: BrowserContext, person: Person, path: string): Promise<Page> {
     const page = await context.newPage();
-    page.setDefaultTimeout(8_000);
     page.on("pageerror", (error) => this.complaints.push(`${path}: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
@@ -95,14 +111,22 @@ export class ConsoleStage {
       if (message.type() !== "error" || text.startsWith("Failed to load resource")) return;
       this.complaints.push(`${path}: ${text}`);
     });
+    return this.signIn(page, person, path);
+  }
+
+  /** Opens an address, by way of the issuer's form when it asks. */
+  async signIn(page: Page, person: Person, path: string): Promise<Page> {
+    page.setDefaultTimeout(8_000);
     await page.goto(this.url + path);
     const signIn = page.getByRole("button", { name: "Sign in", exact: true });
-    await signIn.or(page.getByRole("navigation", { name: "Pages", exact: true })).or(menu(page)).first().waitFor();
+    const navigation = page.getByRole("navigation", { name: "Pages", exact: true });
+    await signIn.or(navigation).or(menu(page)).first().waitFor();
     if (await signIn.isVisible()) {
       await page.getByLabel("Name").fill(person);
       await page.getByLabel("Password").fill(await this.password(person));
       await signIn.click();
     }
+    await navigation.or(menu(page)).first().waitFor();
     await page.getByRole("heading", { level: 1 }).waitFor();
     return page;
   }

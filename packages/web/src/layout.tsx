@@ -79,11 +79,11 @@ export function Layout() {
         </Dialog>
       </header>
       <div className="frame">
-        <div className="side">
+        <header className="side">
           <Brand />
           <Navigation />
           <Account zone={utc ? "utc" : "local"} onZone={onZone} />
-        </div>
+        </header>
         <main id="main" className="main" ref={main} tabIndex={-1}>
           <Suspense fallback={<Loading what="the page" />}>
             <Outlet />

@@ -9,7 +9,8 @@ interface Issue {
   message: string;
 }
 
-function issuesOf(error: unknown): Issue[] | null {
+/** What an address holds that cannot be read; null when the error is another. */
+export function issuesOf(error: unknown): Issue[] | null {
   for (let at = error; at instanceof Error; at = at.cause) {
     const { issues } = at as { issues?: unknown };
     if (Array.isArray(issues)) return issues as Issue[];
@@ -25,7 +26,6 @@ export function PageError({ error }: { error: unknown }) {
       error instanceof ApiError
         ? error
         : new ApiError(0, "page", "Something on this page went wrong. Reload it to try again.");
-    if (shown !== error) console.error(error);
     return <Failed error={shown} what="this page" onRetry={() => location.reload()} />;
   }
   return (

@@ -71,7 +71,7 @@ export function FilterBar({ audit }: { audit: AuditState }) {
         />
       </div>
       <Disclosure defaultExpanded={opened.current}>
-        <Heading className="more-filters">
+        <Heading level={2} className="more-filters">
           <Button slot="trigger" look="quiet small">
             More filters
           </Button>

@@ -74,8 +74,10 @@ export function DataTable<T extends object>({
     .flatMap(({ id }) => columns.filter((column) => column.id === id));
   const width = shown.reduce((sum, column) => sum + column.width, 0);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls sideways must be reachable by keyboard
-    <section className="table-scroll" aria-label={label} tabIndex={0}>
+    // Can have the focus, so that keyboards can scroll it sideways.
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms, and a section would be one more landmark
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
+    <div className="table-scroll" role="group" aria-label={label} tabIndex={0}>
       {/* biome-ignore-start lint/a11y/noRedundantRoles: see above */}
       <table
         role="table"
@@ -142,6 +144,6 @@ export function DataTable<T extends object>({
         </tbody>
       </table>
       {/* biome-ignore-end lint/a11y/noRedundantRoles: see above */}
-    </section>
+    </div>
   );
 }

@@ -61,12 +61,21 @@ function Charts({ range, onBrush }: { range: TimeRange.Range; onBrush(from: stri
   );
 }
 
-function Tops({ top, search }: { top: Overview["top"]; search: TimeRange.RangeSearch }) {
+function Tops({
+  top,
+  search,
+  budgets,
+}: {
+  top: Overview["top"];
+  search: TimeRange.RangeSearch;
+  budgets: boolean;
+}) {
   return (
     <div className="columns">
       <TopList title="Top projects" field="project" values={top.project} search={search} />
       <TopList title="Top users" field="user" values={top.user} search={search} />
       <TopList title="Top models" field="model" values={top.model} search={search} />
+      {budgets && <BudgetUse />}
     </div>
   );
 }
@@ -111,8 +120,7 @@ function OverviewContent() {
         </>
       )}
       <Charts range={range} onBrush={(from, to) => setRange({ last: undefined, at: undefined, from, to })} />
-      {data && <Tops top={data.top} search={search} />}
-      {budgets && <BudgetUse />}
+      {data && <Tops top={data.top} search={search} budgets={budgets} />}
     </>
   );
 }

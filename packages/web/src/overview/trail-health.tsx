@@ -13,7 +13,12 @@ export function TrailHealth({ overview }: { overview: Overview }) {
   return (
     <section className="stack tight" aria-label="Health of the audit trail">
       {health.state === "ok" ? (
-        <Note tone="good">The audit trail is sound: nothing waits, nothing is missing.</Note>
+        <Note tone="good">
+          No trouble is known.{" "}
+          {trail.reconciledUntil === null
+            ? "No hour has been checked for completeness yet."
+            : "Every hour that was checked is complete."}
+        </Note>
       ) : (
         <div role="alert">
           <Note

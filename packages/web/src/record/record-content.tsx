@@ -4,7 +4,6 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api-client.ts";
 import type { ApiError } from "../api-error.ts";
-import { refresh } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
 import { TextInput } from "../control/field.tsx";
 import { Failed, Note } from "../control/state.tsx";
@@ -17,15 +16,24 @@ import { RawJson } from "./raw-json.tsx";
 /** The last reason given, as a suggestion for the next record of the same case. Gone with the tab. */
 let lastReason = "";
 
-export function RecordContent({ id, receivedAt }: { id: string; receivedAt: string | undefined }) {
+export function RecordContent({
+  id,
+  receivedAt,
+  onRead,
+}: {
+  id: string;
+  receivedAt: string | undefined;
+  /** @param viewId the audit record of the view */
+  onRead(viewId: string): void;
+}) {
   const may = useMay("body.read");
   const [reason, setReason] = useState(lastReason);
   const body = useMutation<BodyAnswer, ApiError>({
     mutationFn: () =>
       call("body", { params: { id }, query: { receivedAt }, body: { reason: reason.trim() } }),
-    onSuccess: () => {
+    onSuccess: ({ viewId }) => {
       lastReason = reason.trim();
-      return refresh("views");
+      onRead(viewId);
     },
   });
   if (!may) {

@@ -1,6 +1,7 @@
 /** One call, all that is known of it. */
 import type { RecordAnswer } from "@central-llm/functions/api/contract-record";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useApi } from "../api-query.ts";
 import { OUTCOMES, PROFILES } from "../audit/labels.ts";
 import { Marks, Status } from "../audit/marks.tsx";
@@ -61,6 +62,7 @@ export function RecordView({
   receivedAt: string | undefined;
   onOther?: OnOther;
 }) {
+  const [viewed, setViewed] = useState<string | null>(null);
   const { data, error, refetch } = useApi("record", { params: { id }, query: { receivedAt } });
   if (error) return <Failed error={error} what="this record" onRetry={() => refetch()} />;
   if (!data) return <Loading what="the record" rows={16} />;
@@ -86,7 +88,7 @@ export function RecordView({
         </Note>
       )}
       <Summary answer={data} receivedAt={receivedAt} />
-      <RecordContent id={row.requestId} receivedAt={row.receivedAt} />
+      <RecordContent id={row.requestId} receivedAt={row.receivedAt} onRead={setViewed} />
       <div className="columns">
         <Section title="Tokens and cost">
           <div className="inside">
@@ -109,7 +111,7 @@ export function RecordView({
         <ChainProof id={row.requestId} receivedAt={row.receivedAt} />
       </Section>
       <RecordNeighbours row={row} onOther={onOther} />
-      <RecordViews id={row.requestId} receivedAt={row.receivedAt} />
+      <RecordViews id={row.requestId} receivedAt={row.receivedAt} awaited={viewed} />
       <RawJson title="Row and metadata" name={`${row.requestId}.metadata.json`} value={data} />
       <p className="muted wrapped">
         <Badge>Object</Badge> <code>{data.objectKey}</code>

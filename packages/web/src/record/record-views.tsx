@@ -7,6 +7,9 @@ import { Failed, Loading } from "../control/state.tsx";
 import { ShortTime } from "../zone-context.tsx";
 import { Section } from "./facts.tsx";
 
+/** Until the trail took one's own view in: about a minute. */
+const MOST_LOOKS = 60;
+
 const COLUMNS: Column<AccessEntry>[] = [
   { id: "at", zoned: true, header: "When", width: 20, cell: ({ at }) => <ShortTime iso={at} /> },
   { id: "user", header: "Who", width: 24, cell: ({ userId }) => userId, title: ({ userId }) => userId },
@@ -20,8 +23,25 @@ const COLUMNS: Column<AccessEntry>[] = [
   },
 ];
 
-export function RecordViews({ id, receivedAt }: { id: string; receivedAt: string | undefined }) {
-  const { data, error, refetch } = useApi("views", { params: { id }, query: { receivedAt } });
+export function RecordViews({
+  id,
+  receivedAt,
+  awaited,
+}: {
+  id: string;
+  receivedAt: string | undefined;
+  /** One's own view, which takes its way through the trail as any record does. */
+  awaited: string | null;
+}) {
+  const isThere = (views: AccessEntry[] = []) => views.some(({ requestId }) => requestId === awaited);
+  const { data, error, refetch } = useApi(
+    "views",
+    { params: { id }, query: { receivedAt } },
+    {
+      refetchInterval: ({ state }) =>
+        awaited !== null && !isThere(state.data?.views) && state.dataUpdateCount < MOST_LOOKS ? 1_000 : false,
+    },
+  );
   return (
     <Section title="Who viewed it">
       {error && <Failed error={error} what="the views" onRetry={() => refetch()} />}
