@@ -8,6 +8,17 @@ import { column, setFilter } from "./finding-calls.ts";
 
 const REASON = "Quarterly review 2026-Q4";
 
+/** RFC 4180: cells of lines; a quoted cell may hold commas and line ends. */
+function cells(csv: string): string[][] {
+  const lines: string[][] = [[]];
+  for (const [, quoted, bare, end] of csv.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
+    lines.at(-1)?.push(quoted?.replaceAll('""', '"') ?? bare ?? "");
+    if (end?.endsWith("\n")) lines.push([]);
+    if (end === "") break;
+  }
+  return lines.filter((line) => line.length > 1);
+}
+
 async function exportAs(page: Page, file: RegExp): Promise<string> {
   await page.getByRole("button", { name: "Export", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Export all matches" });
@@ -35,13 +46,10 @@ export function operating(stage: () => ConsoleStage): void {
       await soon(() => rowsOf(page, "Calls").count()).toBeGreaterThan(10);
       const ids = await column(page, "Request id");
       const csv = await exportAs(page, /^CSV/);
-      const [head = "", ...lines] = csv.trim().split(/\r?\n/);
-      const at = head
-        .replace(/^\uFEFF/, "")
-        .split(",")
-        .indexOf("requestId");
+      const [head = [], ...lines] = cells(csv.replace(/^\uFEFF/, ""));
+      const at = head.indexOf("requestId");
       expect(at).toBeGreaterThanOrEqual(0);
-      expect(lines.map((line) => line.split(",")[at]).sort()).toEqual([...ids].sort());
+      expect(lines.map((line) => line[at]).sort()).toEqual([...ids].sort());
       await page.goBack();
       await soon(() => rowsOf(page, "Calls").count()).toBe(ids.length);
       const jsonl = await exportAs(page, /bodies included/);
@@ -124,7 +132,7 @@ export function operating(stage: () => ConsoleStage): void {
       await soon(async () => new Set(await column(page, "Who", "Accesses"))).toEqual(new Set(["auditor"]));
       await rows
         .first()
-        .getByRole("link", { name: /^Audit record/ })
+        .getByRole("link", { name: /^Open the audit record/ })
         .click();
       await page.getByRole("region", { name: "Call", exact: true }).getByText("Console (access)").waitFor();
       await page.close();

@@ -59,7 +59,7 @@ const COLUMNS: Column<AccessEntry>[] = [
         to="/records/$id"
         params={{ id: requestId }}
         search={{}}
-        aria-label={`Audit record of the access at ${at}`}
+        aria-label={`Open the audit record of the access at ${at}`}
       >
         Open
       </Link>
