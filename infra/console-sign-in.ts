@@ -43,7 +43,7 @@ function cognito() {
     allowedOauthFlowsUserPoolClient: true,
     allowedOauthFlows: ["code"],
     allowedOauthScopes: ["openid", "email", "profile"],
-    callbackUrls: [`https://${CONSOLE_HOST}/signed-in`],
+    callbackUrls: [`https://${CONSOLE_HOST}/callback`],
     logoutUrls: [`https://${CONSOLE_HOST}/`],
     supportedIdentityProviders: ["COGNITO"],
     explicitAuthFlows: ["ALLOW_REFRESH_TOKEN_AUTH"],
@@ -58,13 +58,22 @@ function cognito() {
   return {
     url,
     audience: client.id as $util.Input<string>,
+    /** Cognito's metadata names no `end_session_endpoint`. */
+    logoutUrl: $interpolate`https://${domain.domain}.auth.${region}.amazoncognito.com/logout` as
+      | $util.Output<string>
+      | undefined,
     /** Origins that the browser calls while signing in, for the content security policy. */
     origins: $interpolate`https://cognito-idp.${region}.amazonaws.com https://${domain.domain}.auth.${region}.amazoncognito.com`,
   };
 }
 
 function foreign({ url, audience }: { url: string; audience: string }) {
-  return { url: $util.output(url), audience, origins: $util.output(new URL(url).origin) };
+  return {
+    url: $util.output(url),
+    audience,
+    logoutUrl: undefined,
+    origins: $util.output(new URL(url).origin),
+  };
 }
 
 const chosen = settings.console?.issuer;

@@ -1,13 +1,17 @@
 /** The audit console: a static site and its API on one CloudFront origin, behind sign-in. */
+import { DIGEST_PREFIX } from "@central-llm/core/digest";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
+import { LEDGER_PREFIX } from "@central-llm/core/reconcile-ledger";
 import { deadLetterQueue, queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
 import { table } from "./audit-table.ts";
 import { CONSOLE_HOST, issuer } from "./console-sign-in.ts";
 import { zoneId } from "./domain.ts";
 import { key } from "./encryption.ts";
+import * as Exports from "./exports.ts";
 import { lambdaFunction } from "./lambda-function.ts";
 import { LAMBDA_FUNCTIONS } from "./lambda-functions.ts";
+import "./rollups.ts";
 import { named, settings } from "./stage.ts";
 
 /** The console's source, once it is in the repository; until then a page that says so. */
@@ -36,8 +40,8 @@ const authorizer = api.addAuthorizer({
 
 const { api: handler, replay } = LAMBDA_FUNCTIONS;
 if (handler.written) {
-  api.route(
-    "ANY /api/{proxy+}",
+  const { arn } = new sst.aws.Function(
+    "ConsoleApiFunction",
     lambdaFunction(
       handler,
       {
@@ -46,26 +50,51 @@ if (handler.written) {
         AUDIT_PREFIX,
         INGEST_QUEUE_URL: queue.url,
         AUDIT_DLQ_URL: deadLetterQueue.url,
+        EXPORT_QUEUE_URL: Exports.queue.url,
+        EXPORT_BUCKET: Exports.bucket.name,
+        OIDC_ISSUER: issuer.url,
+        OIDC_CLIENT_ID: issuer.audience,
+        ...(issuer.logoutUrl && { OIDC_LOGOUT_URL: issuer.logoutUrl }),
       },
       [
         {
           actions: ["dynamodb:Query", "dynamodb:BatchGetItem"],
           resources: [table.arn, $interpolate`${table.arn}/index/*`],
         },
+        // How far rollups are, and the export jobs.
+        { actions: ["dynamodb:GetItem"], resources: [table.arn] },
+        { actions: ["dynamodb:PutItem"], resources: [table.arn], conditions: Exports.exportItems },
+        // Accesses are audit objects themselves.
         {
           actions: ["s3:GetObject", "s3:PutObject"],
           resources: [$interpolate`${bucket.arn}/${AUDIT_PREFIX}/*`],
         },
         {
-          actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+          actions: ["s3:GetObject"],
+          resources: [LEDGER_PREFIX, DIGEST_PREFIX].map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`),
+        },
+        // Lists days, and lets S3 say "not there" instead of "forbidden".
+        { actions: ["s3:ListBucket"], resources: [bucket.arn] },
+        // What its links let people read for five minutes.
+        { actions: ["s3:GetObject"], resources: [$interpolate`${Exports.bucket.arn}/exports/*`] },
+        {
+          actions: [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+          ],
           resources: [deadLetterQueue.arn],
         },
-        { actions: ["sqs:SendMessage"], resources: [queue.arn] },
+        { actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: [queue.arn] },
+        { actions: ["sqs:SendMessage"], resources: [Exports.queue.arn] },
         { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
       ],
     ),
-    { auth: { jwt: { authorizer: authorizer.id } } },
   );
+  api.route("ANY /api/{proxy+}", arn, { auth: { jwt: { authorizer: authorizer.id } } });
+  // How to sign in is said before anybody has.
+  api.route("GET /config.json", arn);
 }
 if (replay.written) {
   new sst.aws.Function(
@@ -123,6 +152,7 @@ const router = new sst.aws.Router("ConsoleRouter", {
   },
 });
 router.route("/api", api.url);
+router.route("/config.json", api.url);
 const site = new sst.aws.StaticSite("Console", {
   router: { instance: router },
   ...(WEB.written

@@ -2,7 +2,14 @@
  * Every Lambda function of the platform, in one list, so that the plan, the bundle test and the least-privilege table
  * speak of the same ones. `written: false` keeps a function out of the plan until its handler is in the repository.
  */
-import { INGEST, INGEST_FUNCTION } from "@central-llm/core/platform";
+import {
+  EXPORT,
+  EXPORT_FUNCTION,
+  INGEST,
+  INGEST_FUNCTION,
+  ROLLUP,
+  ROLLUP_FUNCTION,
+} from "@central-llm/core/platform";
 
 export interface LambdaFunction {
   /** In AWS; seeds' name where they give one. */
@@ -45,8 +52,22 @@ export const LAMBDA_FUNCTIONS = {
   api: {
     name: "llm-audit-api",
     handler: "packages/functions/src/api/router.handler",
-    written: false,
+    written: true,
     timeoutSeconds: 29,
-    memoryMb: 512,
+    memoryMb: 1024,
+  },
+  rollup: {
+    name: ROLLUP_FUNCTION,
+    handler: "packages/functions/src/rollup.handler",
+    written: true,
+    timeoutSeconds: ROLLUP.timeoutSeconds,
+    memoryMb: ROLLUP.memoryMb,
+  },
+  export: {
+    name: EXPORT_FUNCTION,
+    handler: "packages/functions/src/export.handler",
+    written: true,
+    timeoutSeconds: EXPORT.timeoutSeconds,
+    memoryMb: EXPORT.memoryMb,
   },
 } satisfies Record<string, LambdaFunction>;

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -185,6 +185,36 @@ describe("query", () => {
     expect(rows[0]).toMatch(/^receivedAt,requestId,projectId,userId,statusCode/);
     expect(rows).toHaveLength(31);
     expect(ran.out).toContain(`"'=HYPERLINK(""http://x"")`);
+  });
+});
+
+describe("export", () => {
+  test("all rows of a query, whatever the pages, into a file that appears whole", async () => {
+    const file = join(folder, "all.csv");
+    const ran = await run(["export", ...SPAN, "--out", file]);
+    expect(ran).toMatchObject({ code: 0, out: "", err: `30 rows in ${file}\n` });
+    const text = await readFile(file, "utf8");
+    expect(text.trim().split("\n")).toHaveLength(31);
+    expect(text).toContain(`"'=HYPERLINK(""http://x"")`);
+    expect(text).toBe((await run(["query", "--all", ...SPAN, "--format", "csv"])).out);
+    await expect(readFile(`${file}.part`)).rejects.toThrow("ENOENT");
+  });
+
+  test("as JSON lines to standard output; a file that cannot be written is told", async () => {
+    const ran = await run(["export", "--project", "other", ...SPAN, "--format", "jsonl"]);
+    expect(ran.code).toBe(0);
+    const ids = ran.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).requestId);
+    expect(ids).toEqual(
+      records
+        .filter(({ projectId }) => projectId === "other")
+        .map(({ requestId }) => requestId)
+        .reverse(),
+    );
+    const failed = await run(["export", ...SPAN, "--out", join(folder, "nowhere", "x.csv")]);
+    expect([failed.code, failed.err]).toEqual([1, expect.stringContaining("Cannot write")]);
   });
 });
 

@@ -2,6 +2,7 @@
 /** `central-llm`: the audit trail from a shell. */
 import { Command, CommanderError } from "commander";
 import { dlqCommand, replayCommand } from "./dlq.ts";
+import { exportCommand } from "./export.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { getCommand } from "./get.ts";
 import { gpuCommand } from "./gpu.ts";
@@ -11,6 +12,7 @@ import { reconcileCommand } from "./reconcile.ts";
 import { smokeCommand } from "./smoke.ts";
 import { statusCommand } from "./status.ts";
 import { tailCommand } from "./tail.ts";
+import { verifyCommand } from "./verify.ts";
 
 const HELP = `
 Settings come from the environment (AWS_ENDPOINT_URL, AWS_REGION, TABLE_NAME, AUDIT_BUCKET …), else from .local/env of a
@@ -32,11 +34,13 @@ const program = new Command("central-llm")
   .showHelpAfterError("(--help shows what there is)");
 for (const command of [
   queryCommand(),
+  exportCommand(),
   getCommand(),
   tailCommand(),
   dlqCommand(),
   replayCommand(),
   reconcileCommand(),
+  verifyCommand(),
   statusCommand(),
   smokeCommand(),
   logsCommand(),

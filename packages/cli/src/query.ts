@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { FORMATS, type Format } from "./output.ts";
 import { progress } from "./progress.ts";
+import { patternOf, type RowFilter, withRowFilter } from "./row-filter.ts";
 import * as RowOutput from "./row-output.ts";
 
 const EXAMPLES = `
@@ -21,15 +22,8 @@ Examples:
   central-llm query --request-id 01999999-6a3b-7c4d-8e5f-0123456789ab
 `;
 
-interface Options {
-  project?: string;
-  user?: string;
-  status?: ReturnType<typeof Argument.status>;
-  slowest?: boolean;
-  all?: boolean;
+interface Options extends RowFilter {
   requestId?: string;
-  from: string;
-  to: string;
   limit: number;
   cursor?: string;
   pages: number;
@@ -38,24 +32,12 @@ interface Options {
 }
 
 export function queryCommand(): Command {
-  return new Command("query")
+  return withRowFilter(new Command("query"))
     .summary("find audited requests")
     .description(
       "Finds audited requests, newest first. Times are UTC; a range includes --from and excludes --to.",
     )
-    .option("-p, --project <id>", "of this project")
-    .option("-u, --user <id>", "of this user")
-    .option("-s, --status <code>", "with this status (404) or class (4xx)", Argument.status)
-    .option("--slowest", `slowest first; with --project, ${AuditQuery.MAX_SLOWEST_DAYS} days at most`)
-    .option("--all", "of every project (the default)")
     .option("-r, --request-id <id>", "this request: our id, or the client's x-request-id")
-    .option(
-      "--from <time>",
-      "ISO 8601, or how long ago: 30m, 24h, 7d",
-      (text) => Argument.instant(text),
-      Argument.instant("24h"),
-    )
-    .option("--to <time>", "as --from", (text) => Argument.instant(text), Argument.instant("now"))
     .option("-n, --limit <rows>", "rows a page", Argument.count(500), 50)
     .option("--cursor <text>", "go on where a page ended")
     .addOption(
@@ -107,18 +89,3 @@ export const notFound = (requestId: string) =>
     EXIT.notFound,
     `No row for the request id ${requestId}. Rows appear about a second after the answer; \`central-llm dlq\` lists those that could not be stored.`,
   );
-
-function patternOf({ project, user, status, slowest, all, from, to }: Options): AuditQuery.AuditQuery {
-  const span = { from, to };
-  const chosen = [project, user, status, all].filter((value) => value !== undefined);
-  if (chosen.length > 1) {
-    throw new Failure(EXIT.usage, "Choose one of --project, --user, --status, --all and --request-id.");
-  }
-  if (slowest && project === undefined) throw new Failure(EXIT.usage, "--slowest needs --project.");
-  if (project !== undefined) return { by: slowest ? "slowest" : "project", projectId: project, ...span };
-  if (user !== undefined) return { by: "user", userId: user, ...span };
-  if (status === undefined) return { by: "all", ...span };
-  return "statusCode" in status
-    ? { by: "status", ...status, ...span }
-    : { by: "statusClass", ...status, ...span };
-}

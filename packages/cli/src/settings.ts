@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseEnv } from "node:util";
-import { AUDIT_BUCKET, AUDIT_PREFIX, TABLE_NAME } from "@central-llm/core/platform";
+import { AUDIT_BUCKET, AUDIT_PREFIX, DIGEST_KEY_ALIAS, TABLE_NAME } from "@central-llm/core/platform";
 import { z } from "zod";
 import { EXIT, Failure } from "./failure.ts";
 
@@ -21,6 +21,8 @@ const Settings = z.object({
   /** Found by their names when absent. */
   INGEST_QUEUE_URL: z.url().optional(),
   AUDIT_DLQ_URL: z.url().optional(),
+  /** The KMS key that signs digests. */
+  DIGEST_KEY_ID: z.string().min(1).default(DIGEST_KEY_ALIAS),
   CENTRAL_URL: z.url().optional(),
   CENTRAL_API_KEY: z.string().min(1).optional(),
   CENTRAL_PROXY_URL: z.url().optional(),

@@ -53,6 +53,8 @@ export type AuditQuery = z.infer<typeof AuditQuery>;
 export const PageOptions = z.object({
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().nullish(),
+  /** Rows read at a time from each partition; by default `limit`. */
+  chunk: z.int().min(1).max(1_000).optional(),
   /** DynamoDB queries after which a page is handed out as it is. One round over the partitions may pass it. */
   maxQueries: z.int().positive().default(60),
 });
@@ -74,13 +76,13 @@ export interface Page {
  */
 export async function page(table: AuditTable, input: AuditQuery, options: PageOptions = {}): Promise<Page> {
   const query = AuditQuery.parse(input);
-  const { limit, cursor, maxQueries } = PageOptions.parse(options);
+  const { limit, cursor, maxQueries, chunk = limit } = PageOptions.parse(options);
   const start = cursor ? Cursor.decode(query, cursor) : null;
   const budget: SortedMerge.Budget = { spent: 0, allowed: maxQueries };
   const { entries, rest } =
     query.by === "slowest"
       ? await slowest(table, query, limit, start, budget)
-      : await newest(table, query, limit, start, budget);
+      : await newest(table, query, { limit, chunk }, start, budget);
   return {
     rows: entries.map(({ item }) => toListed(item)),
     cursor: rest === null ? null : Cursor.encode(query, rest),
@@ -101,7 +103,7 @@ const MAX_BUCKETS_AT_ONCE = 8;
 async function newest(
   table: AuditTable,
   query: TimeQuery,
-  limit: number,
+  { limit, chunk }: { limit: number; chunk: number },
   start: string | null,
   budget: SortedMerge.Budget,
 ): Promise<Found> {
@@ -113,7 +115,7 @@ async function newest(
     if (i > 0) width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE) : 1;
     const group = buckets.slice(i, i + width);
     if (budget.spent >= budget.allowed) return { entries, rest: group[0]?.upper ?? null };
-    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, limit));
+    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, chunk));
     const taken = await SortedMerge.take(sources, limit - entries.length, budget);
     entries.push(...taken.rows);
     if (taken.rest !== null) return { entries, rest: taken.rest };

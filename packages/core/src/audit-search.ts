@@ -44,8 +44,9 @@ export interface SearchPage {
 
 /** DynamoDB's limit of a BatchGetItem. */
 const BATCH = 100;
-/** Candidates read at a time when the filter leaves some out: most pages then need one round. */
-const WIDE = 250;
+/** Candidates of a round when the filter leaves some out, and how many of them are read at a time from each shard. */
+const WIDE = 500;
+const WIDE_CHUNK = 150;
 const MAX_QUERIES = 12;
 
 /**
@@ -68,10 +69,10 @@ export async function page(
     return found;
   };
   let position = cursor ? Cursor.decode(search, cursor) : null;
-  let chunk = limit;
+  let wide = false;
   do {
     const read = await AuditQuery.page(table, query, {
-      limit: chunk,
+      ...(wide ? { limit: WIDE, chunk: query.by === "project" ? WIDE : WIDE_CHUNK } : { limit }),
       cursor: position === null ? null : Cursor.encode(query, position),
       maxQueries: Math.max(maxQueries - found.queries, 1),
     });
@@ -90,7 +91,7 @@ export async function page(
     found.examined += read.rows.length;
     position = read.cursor === null ? null : Cursor.decode(query, read.cursor);
     // The first round shows that the filter leaves rows out.
-    chunk = WIDE;
+    wide = true;
   } while (position !== null && found.queries < maxQueries);
   return result(position);
 }

@@ -23,6 +23,8 @@ export interface ChainProof {
   /** Of the object's bytes as they are now; null when it cannot be read. */
   sha256: string | null;
   chain: StoredRecord.StoredRecord["chain"];
+  /** Epoch milliseconds at which S3 stored it. */
+  storedAt: number | null;
   /** Whether it holds the hash of the one before it. */
   previous: Link;
   /** Whether the one behind it holds its hash: that is what vouches for it. */
@@ -45,20 +47,21 @@ async function read({ s3, maxObjectBytes }: Trail, row: Item) {
   return {
     sha256: hash("sha256", text),
     chain: StoredRecord.parse(text, { key: place.key, lastModified }).chain,
+    storedAt: lastModified?.getTime() ?? null,
   };
 }
 
 /** @param row the whole row from the base table */
 export async function prove(trail: Trail, row: Item): Promise<ChainProof> {
-  let sha256: string;
-  let chain: ChainProof["chain"];
+  let own: Awaited<ReturnType<typeof read>>;
   try {
-    ({ sha256, chain } = await read(trail, row));
+    own = await read(trail, row);
   } catch (error) {
     if (!(error instanceof AuditObjectError)) throw error;
-    return { sha256: null, chain: null, previous: NOT_FOUND, next: NOT_FOUND };
+    return { sha256: null, chain: null, storedAt: null, previous: NOT_FOUND, next: NOT_FOUND };
   }
-  if (chain === null) return { sha256, chain, previous: NOT_FOUND, next: NOT_FOUND };
+  const { sha256, chain } = own;
+  if (chain === null) return { ...own, previous: NOT_FOUND, next: NOT_FOUND };
   const { previousHash, sequence } = chain;
   const [before, after] = await nearby(trail.table, toListed(row), chain.writer, sequence);
   const [previous, next] = await Promise.all([
@@ -67,7 +70,7 @@ export async function prove(trail: Trail, row: Item): Promise<ChainProof> {
       : link(trail, before, (one) => one.sha256 === previousHash),
     link(trail, after, (one) => one.chain?.previousHash === sha256),
   ]);
-  return { sha256, chain, previous, next };
+  return { ...own, previous, next };
 }
 
 async function link(

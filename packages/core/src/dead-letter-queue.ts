@@ -19,11 +19,11 @@ export interface DeadLetterQueue {
 }
 
 export interface Filter {
-  /** Of SQS: messages keep theirs while they are in the queue. */
-  ids?: ReadonlySet<string> | undefined;
   reason?: Reason | undefined;
   /** Of the object's key. */
   prefix?: string | undefined;
+  /** SQS's ids of the letters. */
+  messageIds?: readonly string[] | undefined;
   /** At most this many. */
   limit?: number | undefined;
 }
@@ -42,8 +42,8 @@ const HIDDEN_SECONDS = 120;
 /** A long poll asks all of SQS's servers; a short one only some, and may find nothing though there is something. */
 const WAIT_SECONDS = 1;
 
-const matches = (letter: ListedLetter, { ids, reason, prefix }: Filter) =>
-  (ids === undefined || ids.has(letter.messageId)) &&
+const matches = (letter: ListedLetter, { reason, prefix, messageIds }: Filter) =>
+  (messageIds === undefined || messageIds.includes(letter.messageId)) &&
   (reason === undefined || letter.reason === reason) &&
   (prefix === undefined || letter.objects.some(({ key }) => key.startsWith(prefix)));
 
@@ -77,8 +77,8 @@ export function countByReason(letters: ListedLetter[]): Partial<Record<Reason, n
 }
 
 /**
- * Sends letters back to the ingest queue, until there are none or `signal` ends it. First sent, then deleted: a crash between the two leaves a letter whose replay
- * writes the same row again. What fails anew during the replay is not replayed again.
+ * Sends letters back to the ingest queue. First sent, then deleted: a crash between the two leaves a letter whose replay
+ * writes the same row again; `signal` ends it between two batches. What fails anew during the replay is not replayed again.
  * @throws {Error} when SQS refuses a batch; what was replayed before stays so, and the rest stays in the queue
  */
 export async function replay(
@@ -89,7 +89,7 @@ export async function replay(
   const progress: Progress = { seen: 0, matched: 0, replayed: 0 };
   const kept = new Map<string, Message>();
   const startedAt = Date.now();
-  const limit = filter.limit ?? Number.POSITIVE_INFINITY;
+  const limit = filter.limit ?? filter.messageIds?.length ?? Number.POSITIVE_INFINITY;
   try {
     for await (const messages of receive(queue)) {
       for (const message of messages) kept.set(message.MessageId ?? "", message);
@@ -105,7 +105,12 @@ export async function replay(
         progress.replayed += wanted.length;
       }
       onProgress({ ...progress });
-      if (progress.matched >= limit || progress.matched === filter.ids?.size || filter.signal?.aborted) break;
+      if (
+        progress.matched >= limit ||
+        progress.matched === filter.messageIds?.length ||
+        filter.signal?.aborted
+      )
+        break;
     }
   } finally {
     await release(queue, [...kept.values()]);

@@ -9,8 +9,8 @@ import * as AuditRow from "./audit-row.ts";
 import * as AuditTable from "./audit-table.ts";
 import { AuditObjectError, type DeadLetter, toMessage } from "./dead-letter.ts";
 import * as Parallel from "./parallel.ts";
+import * as RollupMark from "./rollup-mark.ts";
 import * as RollupRun from "./rollup-run.ts";
-import * as RollupTable from "./rollup-table.ts";
 import * as S3Event from "./s3-event.ts";
 import * as StoredObject from "./stored-object.ts";
 import * as StoredRecord from "./stored-record.ts";
@@ -149,7 +149,7 @@ async function markLate(
   for (let at = 0; at < all.length; at += MARKS) {
     const batch = all.slice(at, at + MARKS);
     try {
-      await RollupTable.mark(table, batch);
+      await RollupMark.mark(table, batch);
     } catch (error) {
       for (const row of batch.flatMap((minute) => minutes.get(minute) ?? []))
         unmarked.set(row, error as Error);

@@ -9,6 +9,10 @@ export const INGEST_QUEUE = "llm-audit-ingest";
 export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
 export const INGEST_FUNCTION = "llm-audit-ingest";
 export const RECONCILE_FUNCTION = "llm-audit-reconcile";
+export const DIGEST_FUNCTION = "llm-audit-digest";
+export const REPLAY_FUNCTION = "llm-audit-replay";
+/** The KMS key that signs digests, by its alias. */
+export const DIGEST_KEY_ALIAS = "alias/central-llm-digest";
 export const API_FUNCTION = "llm-audit-api";
 export const ROLLUP_FUNCTION = "llm-audit-rollup";
 export const EXPORT_FUNCTION = "llm-audit-export";
@@ -37,6 +41,10 @@ export const INGEST = {
 /** Schedule of the reconcile function: each settled hour is checked within the next one. */
 export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
 
+/** Schedule of the digest function; `lookBackDays` is how late an object may come and still be found. */
+export const DIGEST = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024, lookBackDays: 2 } as const;
+
+export const REPLAY = { timeoutSeconds: 300, memoryMb: 512 } as const;
 /** The rollup function counts what charts show; EventBridge's shortest interval. */
 export const ROLLUP = { everyMinutes: 1, timeoutSeconds: 300, memoryMb: 1024 } as const;
 
@@ -56,6 +64,8 @@ export const PORTS = {
   centralProxy: 8000,
   demoModel: 8001,
   gateway: 4000,
+  /** The local stand-in of Amazon Bedrock's runtime. */
+  bedrock: 4567,
   console: 3000,
   issuer: 3001,
   aws: 4566,

@@ -7,6 +7,7 @@ import * as AuditIndex from "./audit-index.ts";
 import * as AuditTable from "./audit-table.ts";
 import { toListed } from "./listed-row.ts";
 import * as RollupBucket from "./rollup-bucket.ts";
+import * as RollupMark from "./rollup-mark.ts";
 import * as RollupTable from "./rollup-table.ts";
 
 const MINUTE_MS = RollupTable.STEP_MS.minute;
@@ -62,13 +63,13 @@ export async function run(
     await compute(table, begin, stop, report);
     await RollupTable.saveThrough(table, Math.min(stop, now));
   }
-  const marks = await RollupTable.marks(table, MAX_MARKS, now - SETTLING_MS);
+  const marks = await RollupMark.list(table, MAX_MARKS, now - SETTLING_MS);
   for (const mark of marks) {
     if (signal?.aborted) return { ...report, complete: false };
     const done = mark.minute >= from && mark.minute < end;
     if (!done) await compute(table, mark.minute, mark.minute + MINUTE_MS, report);
     // A mark that came while this run was on its way may stand for a row that it did not see.
-    await RollupTable.unmark(table, mark);
+    await RollupMark.remove(table, mark);
   }
   return { ...report, complete: marks.length < MAX_MARKS };
 }

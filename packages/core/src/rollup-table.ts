@@ -2,17 +2,7 @@
  * Rollups in the audit table, beside the rows: `id` = `rollup#<granularity>#<scope>#<period>`, `createdAt` = the bucket's
  * begin. They carry none of the indexes' keys, so that no list meets them. Why so: docs/decisions/rollups.md.
  */
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  BatchGetCommand,
-  BatchWriteCommand,
-  type BatchWriteCommandInput,
-  DeleteCommand,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-} from "@aws-sdk/lib-dynamodb";
+import { BatchGetCommand, GetCommand, PutCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
 import type { AuditTable } from "./audit-table.ts";
 import * as Parallel from "./parallel.ts";
 import type { StoredBucket } from "./rollup-bucket.ts";
@@ -143,68 +133,4 @@ export async function through({ client, tableName }: AuditTable): Promise<number
 
 export async function saveThrough({ client, tableName }: AuditTable, time: number): Promise<void> {
   await client.send(new PutCommand({ TableName: tableName, Item: { ...STATE, through: time } }));
-}
-
-const DIRTY = "rollup#dirty";
-
-export interface Mark {
-  /** Epoch milliseconds of the minute's begin. */
-  minute: number;
-  token: string;
-}
-
-/** Says that the minutes have to be computed again. At most 25, DynamoDB's limit of a BatchWriteItem. */
-export async function mark({ client, tableName }: AuditTable, minutes: readonly number[]): Promise<void> {
-  const at = Date.now();
-  let left: WriteRequests = minutes.map((minute) => ({
-    PutRequest: { Item: { id: DIRTY, createdAt: iso(minute), token: randomUUID(), at } },
-  }));
-  for (let attempt = 0; left.length > 0; attempt++) {
-    if (attempt >= ATTEMPTS) throw new Error(`DynamoDB left ${left.length} marks unprocessed`);
-    if (attempt > 0) await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** attempt);
-    const answer = await client.send(new BatchWriteCommand({ RequestItems: { [tableName]: left } }));
-    left = answer.UnprocessedItems?.[tableName] ?? [];
-  }
-}
-
-type WriteRequests = NonNullable<BatchWriteCommandInput["RequestItems"]>[string];
-const ATTEMPTS = 8;
-const FIRST_PAUSE_MS = 25;
-
-/** The oldest minutes first, of the marks set before `before`. */
-export async function marks(
-  { client, tableName }: AuditTable,
-  limit: number,
-  before: number,
-): Promise<Mark[]> {
-  const { Items = [] } = await client.send(
-    new QueryCommand({
-      TableName: tableName,
-      KeyConditionExpression: "id = :id",
-      ExpressionAttributeValues: { ":id": DIRTY },
-      ConsistentRead: true,
-      Limit: limit,
-    }),
-  );
-  return Items.filter(({ at }) => at < before).map(({ createdAt, token }) => ({
-    minute: Date.parse(createdAt),
-    token,
-  }));
-}
-
-/** Unless the minute was marked again meanwhile. */
-export async function unmark({ client, tableName }: AuditTable, { minute, token }: Mark): Promise<void> {
-  try {
-    await client.send(
-      new DeleteCommand({
-        TableName: tableName,
-        Key: { id: DIRTY, createdAt: iso(minute) },
-        ConditionExpression: "#token = :token",
-        ExpressionAttributeNames: { "#token": "token" },
-        ExpressionAttributeValues: { ":token": token },
-      }),
-    );
-  } catch (error) {
-    if ((error as Error).name !== "ConditionalCheckFailedException") throw error;
-  }
 }

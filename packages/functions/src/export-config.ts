@@ -1,6 +1,7 @@
 /** What the export function needs from its environment. */
-import { MAX_OBJECT_BYTES } from "@central-llm/core/platform";
+import { EXPORT_FUNCTION, MAX_OBJECT_BYTES } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "./environment.ts";
 
 const ExportConfig = z.object({
   TABLE_NAME: z.string().min(1),
@@ -9,10 +10,6 @@ const ExportConfig = z.object({
   MAX_OBJECT_BYTES: z.coerce.number().int().positive().default(MAX_OBJECT_BYTES),
 });
 
-/** @throws {Error} one line that names what is missing or wrong */
-export function exportConfig(env: Record<string, string | undefined>): z.infer<typeof ExportConfig> {
-  const config = ExportConfig.safeParse(env);
-  if (config.success) return config.data;
-  const wrong = config.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`the export function's environment is incomplete: ${wrong.join("; ")}`);
-}
+/** @throws {Error} one line that names each missing or bad variable */
+export const exportConfig = (env: Record<string, string | undefined>): z.infer<typeof ExportConfig> =>
+  fromEnvironment(EXPORT_FUNCTION, ExportConfig, env);

@@ -1,6 +1,7 @@
 /** The ingest function's settings, from its environment. */
-import { INGEST, MAX_OBJECT_BYTES, MAX_PREVIEW_CHARS } from "@central-llm/core/platform";
+import { INGEST, INGEST_FUNCTION, MAX_OBJECT_BYTES, MAX_PREVIEW_CHARS } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "./environment.ts";
 
 const Count = z.coerce.number().int().positive();
 
@@ -18,9 +19,5 @@ const IngestConfig = z.object({
 export type IngestConfig = z.infer<typeof IngestConfig>;
 
 /** @throws {Error} one line that names each missing or bad variable */
-export function ingestConfig(env: Record<string, string | undefined>): IngestConfig {
-  const parsed = IngestConfig.safeParse(env);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`llm-audit-ingest cannot start: ${faults.join("; ")}`);
-}
+export const ingestConfig = (env: Record<string, string | undefined>): IngestConfig =>
+  fromEnvironment(INGEST_FUNCTION, IngestConfig, env);

@@ -1,6 +1,7 @@
 /** What the reconcile function needs from its environment. */
-import { AUDIT_PREFIX } from "@central-llm/core/platform";
+import { AUDIT_PREFIX, RECONCILE_FUNCTION } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "./environment.ts";
 
 const ReconcileConfig = z.object({
   AUDIT_BUCKET: z.string().min(1),
@@ -9,10 +10,6 @@ const ReconcileConfig = z.object({
   INGEST_QUEUE_URL: z.url(),
 });
 
-/** @throws {Error} one line that names what is missing or wrong */
-export function reconcileConfig(env: Record<string, string | undefined>): z.infer<typeof ReconcileConfig> {
-  const config = ReconcileConfig.safeParse(env);
-  if (config.success) return config.data;
-  const wrong = config.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`the reconcile function's environment is incomplete: ${wrong.join("; ")}`);
-}
+/** @throws {Error} one line that names each missing or bad variable */
+export const reconcileConfig = (env: Record<string, string | undefined>): z.infer<typeof ReconcileConfig> =>
+  fromEnvironment(RECONCILE_FUNCTION, ReconcileConfig, env);

@@ -1,13 +1,14 @@
 /**
- * S3, SQS and DynamoDB on one URL in this process, for development and tests: `AWS_ENDPOINT_URL` makes any AWS client
+ * S3, SQS, DynamoDB and a key to sign with on one URL in this process, for development and tests: `AWS_ENDPOINT_URL` makes any AWS client
  * use it. Listens on 127.0.0.1 alone; takes any credentials.
  */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { type AwsEndpoint, dynamoDbBody, serve } from "./aws-front.ts";
+import { type AwsEndpoint, bodyOf, dynamoDbBody, serve } from "./aws-front.ts";
 import { AwsOperations } from "./aws-operations.ts";
 import { openDynamoDb } from "./dynamodb.ts";
+import { openKeyManagement } from "./key-management.ts";
 import { openObjectStorage } from "./object-storage.ts";
 
 export type { AwsEndpoint };
@@ -24,6 +25,7 @@ export async function startAwsEndpoint(
 ): Promise<AwsEndpoint> {
   const operations = new AwsOperations();
   const folder = (name: string) => (options.dataDir ? join(options.dataDir, name) : undefined);
+  const keys = openKeyManagement({ folder: folder("kms"), region: REGION });
   const storage = await openObjectStorage({ folder: folder("s3-sqs"), region: REGION });
   const dynamoDb = openDynamoDb({
     path: folder("dynamodb"),
@@ -46,6 +48,11 @@ export async function startAwsEndpoint(
           "x-amzn-requestid": randomUUID(),
         });
         response.end(json);
+      },
+      async kms(operation, request, response) {
+        const { status, body } = keys.handle(operation, await bodyOf(request));
+        response.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
+        response.end(JSON.stringify(body));
       },
       storage: storage.handle,
       listeningAt: storage.listeningAt,

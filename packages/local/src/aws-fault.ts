@@ -36,6 +36,7 @@ const DEFAULT_CODES: Record<Service, Record<number, string>> = {
     500: "InternalServerError",
     503: "ServiceUnavailable",
   },
+  kms: { 400: "ThrottlingException", 500: "KMSInternalException", 503: "DependencyTimeoutException" },
 };
 
 function refuse(

@@ -25,6 +25,8 @@ export interface AwsEngines {
   operations: AwsOperations;
   /** @param operation e.g. `Query` */
   dynamoDb(operation: string, request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** @param operation e.g. `Sign` */
+  kms?(operation: string, request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** S3 and SQS. */
   storage(request: IncomingMessage, response: ServerResponse): void;
   /** Called once the URL is known. */
@@ -36,7 +38,7 @@ export interface AwsEngines {
 const MAX_DYNAMODB_BYTES = 16 * 1024 * 1024;
 
 /** @throws {RangeError} when it is larger than DynamoDB takes @throws when the client goes away */
-async function bodyOf(request: IncomingMessage): Promise<string> {
+export async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
@@ -82,6 +84,7 @@ export async function serve(engines: AwsEngines, port: number): Promise<AwsEndpo
     const wanted = fault?.({ ...operation, operation: name, method, url, headers });
     if (!(await injected(wanted, operation, request, response))) return;
     if (operation.service === "dynamodb") await engines.dynamoDb(operation.name, request, response);
+    else if (operation.service === "kms" && engines.kms) await engines.kms(operation.name, request, response);
     else engines.storage(request, response);
   }
 

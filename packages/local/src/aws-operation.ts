@@ -1,7 +1,7 @@
-/** Which AWS operation a request is, e.g. `s3.PutObject`, `sqs.ReceiveMessage`, `dynamodb.Query`. */
+/** Which AWS operation a request is, e.g. `s3.PutObject`, `sqs.ReceiveMessage`, `dynamodb.Query`, `kms.Sign`. */
 import type { IncomingMessage } from "node:http";
 
-export type Service = "s3" | "sqs" | "dynamodb";
+export type Service = "s3" | "sqs" | "dynamodb" | "kms";
 
 export interface Operation {
   service: Service;
@@ -48,6 +48,7 @@ export function operationOf(request: IncomingMessage): Operation {
   const target = String(request.headers["x-amz-target"] ?? "");
   const [service = "", name = ""] = target.split(".");
   if (service.startsWith("DynamoDB_")) return { service: "dynamodb", name };
+  if (service === "TrentService") return { service: "kms", name };
   if (service === "AmazonSQS") return { service: "sqs", name };
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   const [bucket, ...key] = url.pathname.slice(1).split("/");

@@ -84,10 +84,22 @@ const reconcile = lambdaFunction(
   },
   log,
 );
-const stopSchedule = startSchedule(
-  reconcile,
-  Platform.RECONCILE_FUNCTION,
-  Platform.RECONCILE.everyMinutes * 60_000,
+const digest = lambdaFunction(
+  {
+    name: Platform.DIGEST_FUNCTION,
+    handlerFile: join(settings.FUNCTIONS_DIR, "digest.ts"),
+    environment: {
+      AUDIT_BUCKET: settings.AUDIT_BUCKET,
+      AUDIT_PREFIX: settings.AUDIT_PREFIX,
+      SIGNING_KEY_ID: Platform.DIGEST_KEY_ALIAS,
+      AWS_ENDPOINT_URL: endpoint,
+    },
+    region,
+    timeoutSeconds: Platform.DIGEST.timeoutSeconds,
+    memoryMb: Platform.DIGEST.memoryMb,
+    maxConcurrency: 1,
+  },
+  log,
 );
 const rollup = lambdaFunction(
   {
@@ -101,7 +113,6 @@ const rollup = lambdaFunction(
   },
   log,
 );
-const stopRollup = startSchedule(rollup, Platform.ROLLUP_FUNCTION, settings.ROLLUP_EVERY * 1000);
 const exporter = lambdaFunction(
   {
     name: Platform.EXPORT_FUNCTION,
@@ -132,22 +143,29 @@ const exports = await startQueueSource(
   { endpoint, region, credentials: CREDENTIALS },
   log,
 );
+/** The machine may have been off for hours: what is due is signed soon, and not while everything starts. */
+const FIRST_DIGEST_MS = 60_000;
+const schedules = [
+  startSchedule(reconcile, Platform.RECONCILE_FUNCTION, Platform.RECONCILE.everyMinutes * 60_000),
+  startSchedule(digest, Platform.DIGEST_FUNCTION, Platform.DIGEST.everyMinutes * 60_000, FIRST_DIGEST_MS),
+  startSchedule(rollup, Platform.ROLLUP_FUNCTION, settings.ROLLUP_EVERY * 1000),
+];
+const functions = [ingest, reconcile, digest, rollup, exporter];
 // Before the first event, so that it does not wait for a cold start.
 ingest.warm();
 console.log(
   JSON.stringify({
     level: "info",
     msg: "listening",
-    functions: [ingest, reconcile, rollup, exporter].map((fn) => fn.settings.name),
+    functions: functions.map((one) => one.settings.name),
   }),
 );
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => {
-    stopSchedule();
-    stopRollup();
+    for (const stop of schedules) stop();
     Promise.all([source.stop(), exports.stop()])
-      .then(() => Promise.all([ingest, reconcile, rollup, exporter].map((fn) => fn.stop())))
+      .then(() => Promise.all(functions.map((one) => one.stop())))
       .then(() => process.exit(0));
   });
 }

@@ -1,11 +1,16 @@
-/** EventBridge Scheduler's `rate(…)`: calls a function again and again, the first time after one interval. */
+/** EventBridge Scheduler's `rate(…)`: calls a function again and again. */
 import { randomUUID } from "node:crypto";
 import type { LambdaFunction } from "./lambda-function.ts";
 
-/** @returns how to stop it; a call in hand goes on */
-export function startSchedule(fn: LambdaFunction, name: string, rateMs: number): () => void {
+/** @param firstMs until the first call; omitted: one interval @returns how to stop it; a call in hand goes on */
+export function startSchedule(
+  fn: LambdaFunction,
+  name: string,
+  rateMs: number,
+  firstMs = rateMs,
+): () => void {
   const { region } = fn.settings;
-  const timer = setInterval(() => {
+  const call = () => {
     void fn.invoke({
       version: "0",
       id: randomUUID(),
@@ -17,6 +22,10 @@ export function startSchedule(fn: LambdaFunction, name: string, rateMs: number):
       resources: [`arn:aws:scheduler:${region}:000000000000:schedule/default/${name}`],
       detail: "{}",
     });
-  }, rateMs);
-  return () => clearInterval(timer);
+  };
+  let timer: NodeJS.Timeout = setTimeout(() => {
+    call();
+    timer = setInterval(call, rateMs);
+  }, firstMs);
+  return () => clearTimeout(timer);
 }

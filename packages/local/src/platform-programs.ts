@@ -3,14 +3,21 @@ import { join } from "node:path";
 import * as Platform from "@central-llm/core/platform";
 import { CREDENTIALS } from "./audit-platform.ts";
 import { REGION } from "./aws-endpoint.ts";
+import type { GatewayKeys } from "./gateway-keys.ts";
 import type { LocalFolder } from "./local-folder.ts";
 import type { PortName } from "./local-ports.ts";
+import { databaseUrl } from "./postgres.ts";
 import type { Program } from "./supervised-process.ts";
+
+/** LiteLLM's tables are in it. */
+const GATEWAY_DATABASE = "litellm";
 
 export interface PlatformSettings {
   folder: LocalFolder;
   ports: Record<PortName, number>;
   usagePlan: string;
+  /** Of the gateway. */
+  masterKey: string;
   /** An OpenAI-compatible server in place of the demo model. */
   upstreamUrl: string | undefined;
   /** Of the person at the terminal: variables that reach the proxy unchanged. */
@@ -27,6 +34,21 @@ const PROXY_VARIABLES = [
   "UPSTREAM_PROVIDER",
   "FIRST_BYTE_TIMEOUT_MS",
   "IDLE_TIMEOUT_MS",
+];
+
+/** What a person may set for the gateway. */
+const GATEWAY_VARIABLES = [
+  "AUDIT_MODE",
+  "AUDIT_MAX_BODY_BYTES",
+  "LOG_LEVEL",
+  "MODELS",
+  "DROP_PARAMS",
+  "KEY_TIERS",
+  "PII_ENGINE",
+  "PII_POLICY",
+  "GUARDRAIL_ID",
+  "GUARDRAIL_VERSION",
+  "WHEN_DATABASE_AWAY",
 ];
 
 const local = (port: number) => `http://127.0.0.1:${port}`;
@@ -46,7 +68,17 @@ function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Reco
 }
 
 /** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
-export const STOP_ORDER = ["console", "edge", "proxy", "lambda", "model", "aws"] as const;
+export const STOP_ORDER = [
+  "console",
+  "edge",
+  "gateway",
+  "proxy",
+  "lambda",
+  "model",
+  "bedrock",
+  "postgres",
+  "aws",
+] as const;
 
 /** In order of start; those of one row start together. */
 export function platformPrograms(settings: PlatformSettings): Program[][] {
@@ -110,8 +142,36 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         },
         `${local(ports.edge)}/ping`,
       ),
+      program(
+        "postgres",
+        "postgres-main.ts",
+        { PORT: String(ports.postgres), DATA_DIR: join(folder.data, "postgres"), DATABASE: GATEWAY_DATABASE },
+        null,
+      ),
+      program("bedrock", "bedrock-main.ts", { PORT: String(ports.bedrock) }, null),
     ],
     [
+      program(
+        "gateway",
+        "../../proxy/src/main.ts",
+        {
+          ...aws,
+          NODE_OPTIONS: Platform.PROXY_NODE_OPTIONS,
+          PROFILE: "gateway",
+          HOST: "127.0.0.1",
+          PORT: String(ports.gateway),
+          DATABASE_URL: databaseUrl(ports.postgres, GATEWAY_DATABASE),
+          LITELLM_MASTER_KEY: settings.masterKey,
+          AWS_ENDPOINT_URL_BEDROCK_RUNTIME: local(ports.bedrock),
+          AUDIT_BUCKET: Platform.AUDIT_BUCKET,
+          AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+          SPOOL_DIR: join(folder.spool, "gateway"),
+          WRITER_NAME: "local-gateway",
+          DRAIN_TIMEOUT_MS: "3000",
+          ...present(settings.environment, GATEWAY_VARIABLES),
+        },
+        `${local(ports.gateway)}/health`,
+      ),
       program(
         "proxy",
         "../../proxy/src/main.ts",
@@ -150,6 +210,8 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
           PORT: String(ports.console),
           ISSUER_PORT: String(ports.issuer),
           DATA_DIR: folder.console,
+          GATEWAY_URL: local(ports.gateway),
+          LITELLM_MASTER_KEY: settings.masterKey,
           ...present(settings.environment, ["SITE_DIR", "ACCESS_TOKEN_SECONDS"]),
         },
         `${local(ports.console)}/health`,
@@ -159,7 +221,11 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
 }
 
 /** The contents of `.local/env`. */
-export function platformVariables(ports: Record<PortName, number>, apiKey: string): Record<string, string> {
+export function platformVariables(
+  ports: Record<PortName, number>,
+  apiKey: string,
+  gatewayKeys: GatewayKeys,
+): Record<string, string> {
   const queueUrl = (name: string) => `${local(ports.aws)}/000000000000/${name}`;
   return {
     ...awsVariables(ports),
@@ -171,6 +237,10 @@ export function platformVariables(ports: Record<PortName, number>, apiKey: strin
     CENTRAL_URL: local(ports.edge),
     CENTRAL_PROXY_URL: local(ports.centralProxy),
     CENTRAL_API_KEY: apiKey,
+    GATEWAY_URL: local(ports.gateway),
+    GATEWAY_API_KEY: gatewayKeys.demo,
+    LITELLM_MASTER_KEY: gatewayKeys.master,
+    DATABASE_URL: databaseUrl(ports.postgres, GATEWAY_DATABASE),
     CONSOLE_URL: local(ports.console),
   };
 }

@@ -20,16 +20,19 @@ export interface PostgresServer {
   url: string;
   port: number;
   pid: number;
-  /** Makes an empty database. @returns its URL */
+  /** Makes the database when there is none of that name. @returns its URL */
   createDatabase(name: string): Promise<string>;
   /** Ends the server as a crash would, without a checkpoint; the data folder stays. */
   kill(): Promise<void>;
   /** Ends sessions, writes a checkpoint and ends the server. */
   stop(): Promise<void>;
+  /** Resolves when the server is gone, for whatever reason. */
+  ended: Promise<unknown>;
 }
 
 /** Of a server that nobody but this machine can reach; not a secret. */
 const CREDENTIALS = { user: "postgres", password: "local-only" };
+const DUPLICATE_DATABASE = "42P04";
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -43,7 +46,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-const databaseUrl = (port: number, database: string) =>
+export const databaseUrl = (port: number, database: string) =>
   `postgresql://${CREDENTIALS.user}:${CREDENTIALS.password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
 
 async function withClient<Result>(port: number, work: (client: pg.Client) => Promise<Result>) {
@@ -178,10 +181,15 @@ export async function startPostgres(options: {
     port,
     pid: child.pid ?? 0,
     async createDatabase(name) {
-      await withClient(port, (client) => client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`));
+      await withClient(port, (client) =>
+        client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`),
+      ).catch((error: { code?: unknown }) => {
+        if (error.code !== DUPLICATE_DATABASE) throw error;
+      });
       return databaseUrl(port, name);
     },
     kill: () => end("SIGQUIT"),
     stop: () => end("SIGINT"),
+    ended,
   };
 }

@@ -100,6 +100,11 @@ export function s3Requests(
       }
       return true;
     }
+    const disposition = request.query["response-content-disposition"];
+    // What a link says of the file's name goes for its answer alone.
+    if (request.method === "GET" && key && disposition !== undefined) {
+      reply.header("content-disposition", disposition);
+    }
     const completes = request.method === "POST" && request.query.uploadId !== undefined;
     if ((request.method === "PUT" && key && request.query.uploadId === undefined) || completes) {
       const current = held?.get(key);

@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { DynamoDBClient, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { HeadObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { clientSettings } from "./audit-platform.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
@@ -116,6 +117,11 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
     "CENTRAL_URL",
     "CENTRAL_PROXY_URL",
     "CENTRAL_API_KEY",
+    "GATEWAY_URL",
+    "GATEWAY_API_KEY",
+    "LITELLM_MASTER_KEY",
+    "DATABASE_URL",
+    "CONSOLE_URL",
   ]);
   expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
   // Generous: this machine is shared while tests run.
@@ -148,7 +154,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   expect((await ask(instance, "after the crash")).status).toBe(200);
 
   const pids = descendants(instance.child.pid ?? 0).map((p) => p.pid);
-  expect(pids.length).toBeGreaterThanOrEqual(6);
+  expect(pids.length).toBeGreaterThanOrEqual(9);
   const stopped = performance.now();
   instance.child.kill("SIGINT");
   await once(instance.child, "exit");
@@ -267,6 +273,44 @@ test("the demo's calls all end in the audit trail, and its broken object in the 
   sqs.destroy();
   instance.child.kill("SIGTERM");
   await once(instance.child, "exit");
+});
+
+test("brings up the gateway: the printed line works, and its keys, spend and records outlive a restart", {
+  timeout: 90_000,
+}, async () => {
+  const offset = await freeOffset();
+  const first = await platforms.start("g", offset);
+  const curl = first.output.filter((line) => line.startsWith("curl ")).at(-1) ?? "";
+  expect(curl).toContain(first.env.GATEWAY_API_KEY);
+  const pasted = JSON.parse(execFileSync("sh", ["-c", curl], { encoding: "utf8" }));
+  expect(pasted.choices[0].message.content).toBe("You said: ping");
+  const spent = async ({ env }: Instance) => {
+    const database = new pg.Client({ connectionString: env.DATABASE_URL });
+    await database.connect();
+    const { rows } = await database.query('SELECT "user", spend FROM "LiteLLM_SpendLogs"');
+    await database.end();
+    return rows;
+  };
+  await expect
+    .poll(() => spent(first), { timeout: 10_000 })
+    .toEqual([{ user: "demo", spend: expect.any(Number) }]);
+  await expect.poll(async () => (await rows(first, "unknown")).length, { timeout: 10_000 }).toBe(1);
+  const server = descendants(first.child.pid ?? 0).find((p) => /postgres -D/.test(p.command));
+  process.kill(server?.pid ?? 0, "SIGKILL");
+  await expect.poll(() => first.output, { timeout: 15_000 }).toContain("postgres is up again");
+  await platforms.stop(first);
+  expect(await takenPorts(portsAt(offset))).toEqual([]);
+
+  const second = await platforms.start("g", offset);
+  expect(second.env.GATEWAY_API_KEY).toBe(first.env.GATEWAY_API_KEY);
+  expect(await spent(second)).toHaveLength(1);
+  execFileSync("sh", ["-c", curl]);
+  await expect.poll(async () => (await spent(second)).length, { timeout: 10_000 }).toBe(2);
+  const info = await fetch(`${second.env.GATEWAY_URL}/key/list`, {
+    headers: { authorization: `Bearer ${second.env.LITELLM_MASTER_KEY}` },
+  });
+  expect(await info.json()).toMatchObject({ total_count: 1 });
+  await platforms.stop(second);
 });
 
 test("wrong settings are named in one line", async () => {

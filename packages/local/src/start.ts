@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import { z } from "zod";
 import { loadApiKeys } from "./api-key.ts";
 import { accountsFile, loadAccounts } from "./console-accounts.ts";
+import { ensureDemoKey, loadGatewayKeys } from "./gateway-keys.ts";
 import { localFolder, lock, wipe, writeEnv } from "./local-folder.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
 import { platformPrograms, platformVariables, STOP_ORDER } from "./platform-programs.ts";
@@ -61,18 +62,23 @@ async function main(): Promise<void> {
   mkdirSync(folder.logs, { recursive: true });
   const ports = portsAt(environment.PORT_OFFSET);
   const usagePlan = seedLimits ?? GENEROUS_PLAN.name;
+  const gatewayKeys = loadGatewayKeys(join(folder.edge, "gateway-keys.json"));
   const programs = platformPrograms({
     folder,
     ports,
     usagePlan,
+    masterKey: gatewayKeys.master,
     upstreamUrl: environment.UPSTREAM_URL,
     environment: process.env,
   });
-  const { edge, centralProxy, demoModel, aws, console: page, issuer } = ports;
+  const { edge, centralProxy, demoModel, aws, gateway, bedrock, postgres, issuer, console: page } = ports;
   const needed = {
     edge,
     centralProxy,
     aws,
+    gateway,
+    bedrock,
+    postgres,
     console: page,
     issuer,
     ...(environment.UPSTREAM_URL ? {} : { demoModel }),
@@ -112,11 +118,12 @@ async function main(): Promise<void> {
       const failed = started.find((one) => one.status === "rejected");
       if (failed) throw failed.reason;
     }
+    await ensureDemoKey(`http://127.0.0.1:${gateway}`, gatewayKeys);
   } catch (error) {
     await stop();
     throw error;
   }
-  const variables = platformVariables(ports, key?.value ?? "");
+  const variables = platformVariables(ports, key?.value ?? "", gatewayKeys);
   const accounts = loadAccounts(accountsFile(folder));
   say(welcome(variables, { ...environment, usagePlan, folder: shown(folder.path), accounts }));
   writeEnv(folder, variables);

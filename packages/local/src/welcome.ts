@@ -12,6 +12,7 @@ export function welcome(
   const { CENTRAL_URL, CENTRAL_PROXY_URL, CENTRAL_API_KEY, AWS_ENDPOINT_URL, AUDIT_BUCKET, TABLE_NAME } =
     variables;
   const accounts = settings.accounts.map(({ name, password }) => `${name} / ${password}`).join(", ");
+  const { GATEWAY_URL, GATEWAY_API_KEY, DATABASE_URL = "" } = variables;
   const rows = [
     [
       "Edge (API Gateway)",
@@ -21,6 +22,12 @@ export function welcome(
     ["Central proxy", `${CENTRAL_PROXY_URL}`, "/health, /ready, /metrics"],
     ["Audit console", `${variables.CONSOLE_URL}`, "sign in as one of those below"],
     ["Model", settings.UPSTREAM_URL ?? "demo", settings.UPSTREAM_URL ? "yours" : "answers without a GPU"],
+    [
+      "Gateway (LiteLLM's API)",
+      `${GATEWAY_URL}`,
+      `GATEWAY_API_KEY and LITELLM_MASTER_KEY in ${settings.folder}/env; Bedrock is made up`,
+    ],
+    ["PostgreSQL", DATABASE_URL.replace(/^.*@/, ""), "keys, limits and spend; DATABASE_URL"],
     ["S3, SQS, DynamoDB", `${AWS_ENDPOINT_URL}`, `s3://${AUDIT_BUCKET}, table ${TABLE_NAME}`],
     ["Data, keys and logs", settings.folder, "`npm start -- --fresh` wipes them"],
   ];
@@ -33,6 +40,9 @@ export function welcome(
     `curl -sS ${CENTRAL_URL}/v1/chat/completions -H 'x-api-key: ${CENTRAL_API_KEY}' -H 'content-type: application/json' ` +
     "-H 'x-llm-source: smoke-test' -H 'x-llm-user: qa' -H 'x-llm-request-type: chat' " +
     `-d '{"model":"ministral-8b-instruct","messages":[{"role":"user","content":"ping"}],"max_tokens":16}'`;
+  const gatewayCurl =
+    `curl -sS ${GATEWAY_URL}/v1/chat/completions -H 'authorization: Bearer ${GATEWAY_API_KEY}' -H 'content-type: application/json' ` +
+    `-d '{"model":"claude-3-5-sonnet","messages":[{"role":"user","content":"ping"}]}'`;
   return [
     "",
     "Central LLM is up.",
@@ -44,6 +54,8 @@ export function welcome(
     "Try it, in another terminal:",
     "",
     curl,
+    "",
+    gatewayCurl,
     "",
     "A second later the call is in the audit trail: npm run central-llm -- query --project smoke-test",
     "A realistic mix of calls: npm run demo. Ctrl-C stops everything.",

@@ -1,6 +1,7 @@
 /** What the console's API needs from its environment. */
-import { AUDIT_PREFIX, MAX_OBJECT_BYTES } from "@central-llm/core/platform";
+import { API_FUNCTION, AUDIT_PREFIX, MAX_OBJECT_BYTES } from "@central-llm/core/platform";
 import { z } from "zod";
+import { fromEnvironment } from "../environment.ts";
 
 const ApiConfig = z.object({
   TABLE_NAME: z.string().min(1),
@@ -24,9 +25,5 @@ const ApiConfig = z.object({
 export type ApiConfig = z.infer<typeof ApiConfig>;
 
 /** @throws {Error} one line that names each missing or bad variable */
-export function apiConfig(env: Record<string, string | undefined>): ApiConfig {
-  const config = ApiConfig.safeParse(env);
-  if (config.success) return config.data;
-  const wrong = config.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new Error(`llm-audit-api cannot start: ${wrong.join("; ")}`);
-}
+export const apiConfig = (env: Record<string, string | undefined>): z.infer<typeof ApiConfig> =>
+  fromEnvironment(API_FUNCTION, ApiConfig, env);

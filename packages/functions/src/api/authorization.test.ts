@@ -146,12 +146,13 @@ test("a bound person's lists, neighbours and exports hold nothing of other proje
     expect(new Set(body.rows.map((row: { projectId: string }) => row.projectId))).toEqual(
       new Set(bound ? ["mine"] : ["mine", "theirs"]),
     );
-    for (const more of [
+    const filters: Record<string, string>[] = [
       { user: "ann" },
       { status: "200" },
       { status: "2xx" },
       { requestId: theirs.requestId },
-    ]) {
+    ];
+    for (const more of filters) {
       const { body: list } = await ask(who, "audit", "", more);
       const others = list.rows.filter((row: { projectId: string }) => row.projectId !== "mine");
       expect(others).toHaveLength(bound ? 0 : 1);

@@ -40,6 +40,7 @@ export const Overview = z.object({
           "writers_silent",
           "not_reconciled",
           "chain_old",
+          "chain_broken",
           "rollups_old",
         ]),
         severity: z.enum(["warning", "critical"]),

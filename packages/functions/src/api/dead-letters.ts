@@ -56,7 +56,7 @@ export async function replay(call: CallOf<"replay">) {
     ...filter,
     dryRun,
     signal: deadline,
-    ...(ids && { ids: new Set(ids) }),
+    messageIds: ids,
   });
   return { ...progress, dryRun, complete: !deadline.aborted };
 }

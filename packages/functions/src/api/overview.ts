@@ -1,9 +1,11 @@
 /** `GET /api/overview`: the health of the trail and the figures of a span. */
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import * as AuditQuery from "@central-llm/core/audit-query";
+import { latest } from "@central-llm/core/digest-ledger";
 import { hours } from "@central-llm/core/reconcile-ledger";
 import * as RollupQuery from "@central-llm/core/rollup-query";
 import * as Tally from "@central-llm/core/rollup-tally";
+import { trailStore } from "@central-llm/core/trail-store";
 import type { ApiContext } from "./api-context.ts";
 import { type CallOf, spanOf } from "./call.ts";
 import { asOf, ranked, reachOf } from "./charts.ts";
@@ -22,23 +24,24 @@ export async function overview(call: CallOf<"overview">): Promise<Overview> {
   const earlier = { from: 2 * window.from - window.to, to: window.from };
   const reach = reachOf(call, undefined);
   const { table } = context;
-  const [now_, before, known, ingest, deadLetters, trail] = await Promise.all([
+  const [figures, before, known, ingest, deadLetters, trail, chain] = await Promise.all([
     RollupQuery.facets(table, window, reach, ["project", "user", "model"]),
     RollupQuery.facets(table, earlier, reach, []),
     asOf(call),
     ingestState(context, now),
     deadLetterState(context),
     trailState(context, now),
+    chainState(context, now),
   ]);
-  const state = { ingest, deadLetters, trail, chain: null, asOf: known };
+  const state = { ingest, deadLetters, trail, chain: chain.last, asOf: known };
   const top = (name: "project" | "user" | "model") =>
-    ranked(now_.values.get(name) ?? new Map(), "", TOP).values;
+    ranked(figures.values.get(name) ?? new Map(), "", TOP).values;
   return {
     from: new Date(window.from).toISOString(),
     to: new Date(window.to).toISOString(),
     ...state,
-    health: findings(state, now),
-    totals: Tally.figures(now_.total),
+    health: findings({ ...state, chainFault: chain.fault }, now),
+    totals: Tally.figures(figures.total),
     before: Tally.figures(before.total),
     top: { project: top("project"), user: top("user"), model: top("model") },
   };
@@ -70,6 +73,23 @@ async function deadLetterState(context: ApiContext): Promise<Overview["deadLette
   );
   const sent = Messages.map(({ Attributes }) => Number(Attributes?.SentTimestamp)).filter((time) => time > 0);
   return { count, oldestAt: sent.length > 0 ? new Date(Math.min(...sent)).toISOString() : null };
+}
+
+/** How old the last digest is (of the end of its hour, which is what is sealed), or why it is none. */
+async function chainState(
+  { s3, config }: ApiContext,
+  now: number,
+): Promise<{ last: Overview["chain"]; fault: string | null }> {
+  try {
+    const last = await latest(trailStore(s3, config.AUDIT_BUCKET), now);
+    if (last === null) return { last, fault: null };
+    const { madeAt, period } = last.digest;
+    return { last: { lastDigestAt: madeAt, ageMs: Math.max(now - Date.parse(period.to), 0) }, fault: null };
+  } catch (error) {
+    // S3's own faults are the call's; this one names a digest that is not what it should be.
+    if (!(error instanceof Error) || error.name !== "Error") throw error;
+    return { last: null, fault: error.message };
+  }
 }
 
 async function trailState({ s3, config }: ApiContext, now: number): Promise<Overview["trail"]> {

@@ -20,7 +20,8 @@ export function findings(
     trail,
     chain,
     asOf,
-  }: Pick<Overview, "ingest" | "deadLetters" | "trail" | "chain" | "asOf">,
+    chainFault,
+  }: Pick<Overview, "ingest" | "deadLetters" | "trail" | "chain" | "asOf"> & { chainFault: string | null },
   now: number,
 ): Overview["health"] {
   const found: Finding[] = [];
@@ -36,6 +37,11 @@ export function findings(
     code: "writers_silent",
     severity: "critical",
     message: `${counted(trail.silentWriters, "writer", "writers")} fell silent without an end: what they held is unknown.`,
+  });
+  say(chainFault !== null, {
+    code: "chain_broken",
+    severity: "critical",
+    message: `The chain of digests cannot be followed: ${chainFault}.`,
   });
   say(ingest.waiting > 0 && (ingest.lagMs ?? 0) > BEHIND_MS, {
     code: "ingest_behind",

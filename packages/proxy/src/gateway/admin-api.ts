@@ -84,13 +84,13 @@ export function createAdminApi(options: AdminOptions): AdminApi {
     if (given === null) return denied("missing", null, MISSING_KEY);
     if (sameSecret(given, options.masterKey)) {
       const actor: Actor = { kind: "master", keyId: null, userId: null, changedBy };
-      hooks.onCaller?.(actor);
+      hooks.onCaller?.(actor, null);
       return { actor, key: null };
     }
     const key = given === "" ? null : await keys.find(hashKey(given));
     if (key === null) return denied("invalid", given === "" ? null : hashKey(given), INVALID_KEY);
     const actor: Actor = { kind: "key", keyId: key.token, userId: key.userId, changedBy: null };
-    hooks.onCaller?.(actor);
+    hooks.onCaller?.(actor, key);
     if (access === "master") {
       const error = {
         status: 403,

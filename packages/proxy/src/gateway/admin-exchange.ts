@@ -12,6 +12,7 @@ import { type Actor, type AdminAction, AdminError } from "./admin-request.ts";
 import { AuditedCall, type KeptBody, keptJson, type RequestFacts } from "./audited-call.ts";
 import type { Gateway, GatewayExchange } from "./gateway.ts";
 import { attribute, type Caller, MASTER_ALIAS, NOBODY } from "./gateway-caller.ts";
+import type { KnownKey } from "./key-directory.ts";
 
 const PROJECT = "gateway-admin";
 const NONE: KeptBody = { bytes: null, kind: "none" };
@@ -50,7 +51,7 @@ export class AdminExchange implements GatewayExchange {
     if (continues) response.writeContinue();
     admin
       .handle(this.#request, response, {
-        onCaller: (actor) => this.#called(actor),
+        onCaller: (actor, key) => this.#called(actor, key),
         onDenied: ({ reason, keyId }) => {
           if (reason !== "missing" && this.#actor === null) this.#caller = { kind: "stranger", token: keyId };
           this.#gateway.counts.denied.inc({ reason });
@@ -68,13 +69,9 @@ export class AdminExchange implements GatewayExchange {
     this.#response.destroy();
   }
 
-  #called(actor: Actor): void {
+  #called(actor: Actor, known: KnownKey | null): void {
     this.#actor = actor;
-    const { keyId: token, userId } = actor;
-    this.#caller =
-      actor.kind === "master" || token === null
-        ? { kind: "master" }
-        : { kind: "key", known: { token, userId, keyAlias: null, teamId: null } };
+    this.#caller = known === null ? { kind: "master" } : { kind: "key", known };
   }
 
   async #intend(action: AdminAction): Promise<void> {

@@ -5,6 +5,7 @@ import type { Tiers } from "@central-llm/core/virtual-key";
 import type pg from "pg";
 import type { z } from "zod";
 import { type Database, transaction } from "./database.ts";
+import type { KnownKey } from "./key-directory.ts";
 
 /** Who acts: the holder of the master key, or of a virtual key (by its hash). */
 export interface Actor {
@@ -49,8 +50,8 @@ export interface AdminHooks {
     /** Of the key that came, also of one that nobody knows. */
     keyId: string | null;
   }): void;
-  /** Who calls, once that is known. */
-  onCaller?(actor: Actor): void;
+  /** Who calls, once that is known; the key is null for the master key's holder. */
+  onCaller?(actor: Actor, key: KnownKey | null): void;
 }
 
 export interface AdminOptions extends AdminHooks {

@@ -72,9 +72,11 @@ function head(state: CallState, type: string, called: Called<ModelAnswer>, cost:
   const same = failed.filter((attempt) => attempt.model === model.name).length;
   const others = new Set(failed.map((attempt) => attempt.model)).size - (same > 0 ? 1 : 0);
   const { elapsed } = state.audited;
+  const dropped = account.prepared?.dropped.join(",") ?? "";
   state.status = 200;
   state.headers = {
     "content-type": type,
+    ...(dropped === "" ? {} : { "x-dropped-params": dropped }),
     ...("headers" in called.value ? called.value.headers : {}),
     ...litellmHeaders({
       callId: state.audited.name,
