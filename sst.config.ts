@@ -32,6 +32,7 @@ export default $config({
     const gateway = settings.gateway && (await import("./infra/gateway-service.ts"));
     if (gateway) {
       await import("./infra/gateway-rotation.ts");
+      await import("./infra/cost-file.ts");
       await import("./infra/gateway-dashboard.ts");
     }
     const console = settings.console && (await import("./infra/console.ts"));

@@ -76,6 +76,22 @@ if (ingest.written) {
   );
 }
 
+const { replay } = LAMBDA_FUNCTIONS;
+if (replay.written) {
+  new sst.aws.Function(
+    "Replay",
+    lambdaFunction(replay, { INGEST_QUEUE_URL: queue.url, AUDIT_DLQ_URL: deadLetterQueue.url }, [
+      {
+        // What was looked at and is not replayed is made visible again.
+        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
+        resources: [deadLetterQueue.arn],
+      },
+      { actions: ["sqs:SendMessage"], resources: [queue.arn] },
+      { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
+    ]),
+  );
+}
+
 const sqs = (of: sst.aws.Queue, metricName: string) => ({
   namespace: "AWS/SQS",
   metricName,
@@ -98,16 +114,21 @@ alarm("IngestBehind", {
   threshold: { above: 900 },
   periods: 1,
 });
-alarm("IngestErrors", {
-  name: "llm-audit-ingest-errors",
-  description: "The ingest function failed as a whole.",
-  metric: {
-    namespace: "AWS/Lambda",
-    metricName: "Errors",
-    dimensions: { FunctionName: named(ingest.name) },
-    statistic: "Sum",
-    period: 300,
-  },
-  threshold: { above: 0 },
-  periods: 1,
-});
+for (const [label, { name }, description] of [
+  ["IngestErrors", ingest, "The ingest function failed as a whole."],
+  ["ReplayErrors", replay, "A replay of dead letters failed: what it did not send is still in their queue."],
+] as const) {
+  alarm(label, {
+    name: `${name}-errors`,
+    description,
+    metric: {
+      namespace: "AWS/Lambda",
+      metricName: "Errors",
+      dimensions: { FunctionName: named(name) },
+      statistic: "Sum",
+      period: 300,
+    },
+    threshold: { above: 0 },
+    periods: 1,
+  });
+}

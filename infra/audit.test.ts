@@ -6,7 +6,7 @@ import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-pl
 import { startAwsEndpoint } from "@central-llm/local/aws-endpoint";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
-import { ofType, only, type Plan, statementsOf } from "./plan/resource.ts";
+import { ofType, only, type Plan, rightsOf, statementsOf } from "./plan/resource.ts";
 
 const [prod, dev] = [await planOf("prod"), await planOf("dev")];
 const both = [
@@ -86,6 +86,46 @@ test("prod records who reads audit objects; dev does not pay for that", () => {
   expect(JSON.stringify(trail.advancedEventSelectors)).toContain("arn:aws:s3:::central-llm-audit/logs/");
   expect(trail.enableLogFileValidation).toBe(true);
   expect(ofType(dev, "aws:cloudtrail/trail:Trail")).toEqual([]);
+});
+
+describe.each(both)("the digests of %s", (stage, plan) => {
+  const suffix = stage === "dev" ? "-dev" : "";
+  const key = only(plan, "aws:kms/key:Key", "DigestKey");
+
+  test("are signed by a key that signs and does nothing else, and that nobody but the account's IAM gives away", () => {
+    expect(key.inputs).toMatchObject({ keyUsage: "SIGN_VERIFY", customerMasterKeySpec: "ECC_NIST_P256" });
+    expect(statementsOf(key.inputs.policy).map(({ Principal }) => Principal)).toEqual([
+      { AWS: ["arn:aws:iam::123456789012:root"] },
+    ]);
+    // Where `central-llm verify` looks for it.
+    expect(only(plan, "aws:kms/alias:Alias", "DigestKeyAlias").inputs).toMatchObject({
+      name: Platform.DIGEST_KEY_ALIAS + suffix,
+      targetKeyId: key.inputs.keyId ?? expect.any(String),
+    });
+  });
+
+  test("are made every hour, behind the quarter in which S3 may still show late objects", () => {
+    const schedule = ofType(plan, "aws:scheduler/schedule:Schedule").find(({ name }) => /Digest/.test(name));
+    expect(schedule?.inputs).toMatchObject({
+      scheduleExpression: "cron(30 * * * ? *)",
+      scheduleExpressionTimezone: "UTC",
+      state: "ENABLED",
+    });
+    const fn = ofType(plan, "aws:lambda/function:Function").find(
+      ({ inputs }) => inputs.name === Platform.DIGEST_FUNCTION + suffix,
+    );
+    expect(fn?.inputs.environment.variables).toMatchObject({
+      SIGNING_KEY_ID: expect.stringMatching(/:key\/DigestKey-id$/),
+      DIGEST_LOOK_BACK_DAYS: String(Platform.DIGEST.lookBackDays),
+    });
+  });
+
+  test("can be signed by their function alone", () => {
+    const signers = ofType(plan, "aws:iam/role:Role").filter((role) =>
+      rightsOf(plan, role).statements.some(({ Action }) => Action.includes("kms:Sign")),
+    );
+    expect(signers.map(({ name }) => name)).toEqual(["DigestHandlerRole"]);
+  });
 });
 
 describe.each(both)("the queue of %s", (_, plan) => {

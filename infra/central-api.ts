@@ -1,5 +1,6 @@
 /** The way in for applications (seeds 001 §1.1, 002 §7, 003): API keys, usage plans, required headers, a private link to
  * the model. Answers are streamed: docs/decisions/streaming.md. */
+import { API_GATEWAY_ANSWERS, answerBody } from "@central-llm/core/api-gateway-answer";
 import { API_KEY_ID_HEADER, PORTS, REQUIRED_HEADERS } from "@central-llm/core/platform";
 import { model } from "./central-service.ts";
 import { key } from "./encryption.ts";
@@ -67,26 +68,18 @@ const link = new aws.apigateway.VpcLink("CentralApiLink", {
   targetArn: model.balancer.arn,
 });
 
-/** API Gateway's own refusals, in the shape that OpenAI's clients read. */
-const errorAnswers = (
-  [
-    ["BAD_REQUEST_PARAMETERS", "400", "invalid_request_error", "missing_required_header"],
-    ["INVALID_API_KEY", "403", "invalid_request_error", "invalid_api_key"],
-    ["THROTTLED", "429", "rate_limit_error", "rate_limit_exceeded"],
-    ["QUOTA_EXCEEDED", "429", "insufficient_quota", "quota_exceeded"],
-    ["INTEGRATION_TIMEOUT", "504", "server_error", "timeout"],
-    ["INTEGRATION_FAILURE", "504", "server_error", "model_unavailable"],
-  ] as const
-).map(
-  ([responseType, statusCode, type, code]) =>
-    new aws.apigateway.Response(`CentralApi-${responseType}`, {
-      restApiId: api.nodes.api.id,
-      responseType,
-      statusCode,
-      responseTemplates: {
-        "application/json": `{"error":{"message":$context.error.messageString,"type":"${type}","param":null,"code":"${code}"}}`,
-      },
-    }),
+/** API Gateway's own refusals, where they are not AWS's: the local edge answers from the same table. */
+const errorAnswers = Object.entries(API_GATEWAY_ANSWERS).flatMap(([responseType, known]) =>
+  known.openAi === null
+    ? []
+    : [
+        new aws.apigateway.Response(`CentralApi-${responseType}`, {
+          restApiId: api.nodes.api.id,
+          responseType,
+          statusCode: String(known.status),
+          responseTemplates: { "application/json": answerBody(known, "$context.error.messageString") },
+        }),
+      ],
 );
 
 api.routeIntegration(

@@ -19,6 +19,20 @@ describe("the central path", () => {
       dimensions: { QueueName: "llm-audit-dlq" },
       threshold: 0,
     });
+    for (const name of ["digest", "replay"]) {
+      expect(alarm(prod, `llm-audit-${name}-errors`)).toMatchObject({
+        metricName: "Errors",
+        dimensions: { FunctionName: `llm-audit-${name}` },
+        threshold: 0,
+      });
+    }
+    // Its metric's name is packages/functions/src/digest.ts's. A function that is not called must not stay unseen.
+    expect(alarm(prod, "llm-audit-digests-late")).toMatchObject({
+      metricName: "DigestHoursBehind",
+      dimensions: { service: "llm-audit-digest" },
+      threshold: 0,
+      treatMissingData: "breaching",
+    });
     // The names that packages/functions/src/reconcile.ts gives its metrics.
     for (const [name, metricName] of [
       ["llm-audit-objects-missing", "AuditMissing"],

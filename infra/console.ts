@@ -38,7 +38,7 @@ const authorizer = api.addAuthorizer({
   jwt: { issuer: issuer.url, audiences: [issuer.audience] },
 });
 
-const { api: handler, replay } = LAMBDA_FUNCTIONS;
+const { api: handler } = LAMBDA_FUNCTIONS;
 if (handler.written) {
   const { arn } = new sst.aws.Function(
     "ConsoleApiFunction",
@@ -96,20 +96,6 @@ if (handler.written) {
   // How to sign in is said before anybody has.
   api.route("GET /config.json", arn);
 }
-if (replay.written) {
-  new sst.aws.Function(
-    "Replay",
-    lambdaFunction(replay, { INGEST_QUEUE_URL: queue.url, AUDIT_DLQ_URL: deadLetterQueue.url }, [
-      {
-        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-        resources: [deadLetterQueue.arn],
-      },
-      { actions: ["sqs:SendMessage"], resources: [queue.arn] },
-      { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
-    ]),
-  );
-}
-
 const securityHeaders = new aws.cloudfront.ResponseHeadersPolicy("ConsoleHeaders", {
   name: named("central-llm-console"),
   securityHeadersConfig: {

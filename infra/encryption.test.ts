@@ -12,7 +12,7 @@ const WITHOUT_OUR_KEY = ["AccessLogBucketBucket", "ConsoleAssetsBucket"];
 
 describe.each(plans)("at rest in %s", (_, plan) => {
   test("one key turns over every year and can be used by this account's services only", () => {
-    const { inputs } = only(plan, "aws:kms/key:Key");
+    const { inputs } = only(plan, "aws:kms/key:Key", "DataKey");
     expect(inputs).toMatchObject({ enableKeyRotation: true, rotationPeriodInDays: 365 });
     for (const statement of statementsOf(inputs.policy)) {
       const { AWS, Service } = statement.Principal as { AWS?: string[]; Service?: string[] };

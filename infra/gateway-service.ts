@@ -1,5 +1,6 @@
 /** Seed 004: the gateway to Bedrock. Which engine answers, LiteLLM or ours, is one setting. */
 import { PORTS } from "@central-llm/core/platform";
+import { costTracking } from "./audit-storage.ts";
 import { LiteLlmGateway } from "./components/litellm-gateway.ts";
 import { certificateFor, pointTo } from "./domain.ts";
 import { encryptedBucket } from "./encrypted-bucket.ts";
@@ -18,6 +19,7 @@ import { webAcl } from "./web-firewall.ts";
 
 const { gateway: configured } = settings;
 if (!configured || !gatewaySecurity) throw new Error("this stage has no gateway");
+const { guardrail } = configured;
 const litellm = configured.engine === "litellm";
 
 export const containerLogs = logGroup("GatewayLogs", `/ecs/${named("llmlite-proxy")}`);
@@ -70,12 +72,23 @@ const taskRole = serviceRole(
   "ecs-tasks.amazonaws.com",
   [
     ...proxyRights,
+    // The daily cost file; GetObject is for HeadObject, and ListBucket lets S3 say "not there" instead of "forbidden".
+    { actions: ["s3:GetObject", "s3:PutObject"], resources: [$interpolate`${costTracking.arn}/daily/*`] },
+    { actions: ["s3:ListBucket"], resources: [costTracking.arn] },
     {
       actions: ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
       resources: configured.models.map(
         ({ bedrockId }) => `arn:aws:bedrock:${region}::foundation-model/${bedrockId}`,
       ),
     },
+    ...(guardrail
+      ? [
+          {
+            actions: ["bedrock:ApplyGuardrail"],
+            resources: [$interpolate`arn:aws:bedrock:${region}:${accountId}:guardrail/${guardrail.id}`],
+          },
+        ]
+      : []),
   ],
   { name: named("llmlite-task-role") },
 );
@@ -89,7 +102,13 @@ const proxy = proxyContainer({
     PROFILE: "gateway",
     MODELS: JSON.stringify(configured.models),
     ...databaseEnvironment,
+    COST_TRACKING_BUCKET: costTracking.name,
     GATEWAY_ENGINE: configured.engine,
+    ...(guardrail && {
+      PII_ENGINE: "bedrock-guardrail",
+      GUARDRAIL_ID: guardrail.id,
+      GUARDRAIL_VERSION: guardrail.version,
+    }),
     ...(litellm && { LITELLM_URL: `http://127.0.0.1:${LITELLM_PORT}` }),
   },
   secrets,

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { parseGatewayConfig } from "@central-llm/proxy/gateway/gateway-config";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import {
@@ -7,7 +9,9 @@ import {
   ofType,
   only,
   type Plan,
+  rightsOf,
   SECRET,
+  secretsOf,
 } from "./plan/resource.ts";
 
 const [prod, dev] = [await planOf("prod"), await planOf("dev")];
@@ -159,6 +163,40 @@ describe("prod's engine", () => {
   });
 });
 
+describe.each(both)("the daily cost file of %s", (_, plan) => {
+  const bucket = only(plan, "aws:s3/bucket:Bucket", "CostTrackingBucketBucket").inputs.bucket;
+
+  test("goes to the cost-tracking bucket, where the task may write below daily/ alone", () => {
+    expect(environmentOf(container(plan, "audit-proxy")).COST_TRACKING_BUCKET).toBe(bucket);
+    const role = only(plan, "aws:iam/role:Role", "GatewayTaskRole");
+    const rights = rightsOf(plan, role).statements.filter(({ Resource }) =>
+      Resource.some((arn) => arn.includes(bucket)),
+    );
+    expect(rights.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+      [["s3:GetObject", "s3:PutObject"], [`arn:aws:s3:::${bucket}/daily/*`]],
+      [["s3:ListBucket"], [`arn:aws:s3:::${bucket}`]],
+    ]);
+  });
+
+  test("is missed after three hours, by the line that says that it was written", () => {
+    const filter = only(plan, "aws:cloudwatch/logMetricFilter:LogMetricFilter", "CostFilesUpToDate").inputs;
+    const [, line = ""] = /"(.+)"/.exec(filter.pattern) ?? [];
+    const source = readFileSync("packages/proxy/src/gateway/cost-files.ts", "utf8");
+    expect(source).toContain(`log.info({ written }, "${line}")`);
+    const { name, namespace } = filter.metricTransformation;
+    const alarm = only(plan, "aws:cloudwatch/metricAlarm:MetricAlarm", "CostFilesStale").inputs;
+    expect(alarm).toMatchObject({
+      metricName: name,
+      namespace,
+      comparisonOperator: "LessThanThreshold",
+      threshold: 1,
+      period: 3600,
+      evaluationPeriods: 3,
+      treatMissingData: "breaching",
+    });
+  });
+});
+
 test("dev's engine is our own: one container of a quarter of a CPU", () => {
   expect(containersOf(task(dev)).map(({ name }) => name)).toEqual(["audit-proxy"]);
   expect(task(dev).inputs).toMatchObject({ cpu: "256", memory: "512" });
@@ -174,4 +212,23 @@ test("every stage answers to its own name, with a certificate proven in its own 
     const names = ofType(plan, "aws:route53/record:Record").map(({ inputs }) => inputs.name);
     expect(names).toEqual(expect.arrayContaining([host, `_validate.${host}`]));
   }
+});
+
+test.each(both)("the proxy's own parser takes what the gateway's task of %s gives it", (stage, plan) => {
+  const proxy = container(plan, "audit-proxy");
+  const config = parseGatewayConfig({ ...environmentOf(proxy), ...secretsOf(proxy) });
+  expect(config).toMatchObject({
+    PROFILE: "gateway",
+    GATEWAY_ENGINE: stage === "prod" ? "litellm" : "native",
+    LITELLM_MASTER_KEY: "made-up-LITELLM_MASTER_KEY",
+    ...(stage === "prod" && { LITELLM_URL: "http://127.0.0.1:4001" }),
+    AUDIT_BUCKET: stage === "prod" ? "central-llm-audit" : "central-llm-audit-dev",
+    guardrail: null,
+  });
+  const host = `llmlite-postgres${stage === "dev" ? "-dev" : ""}.eu-central-1.rds.amazonaws.com`;
+  // RDS refuses what is not encrypted (rds.force_ssl).
+  expect(config.DATABASE_URL).toBe(
+    `postgresql://made-up-DATABASE_USERNAME:made-up-DATABASE_PASSWORD@${host}:5432/litellm_db?sslmode=no-verify`,
+  );
+  expect(config.models.models.map(({ name }) => name)).toEqual(["claude-3-5-sonnet", "claude-3-opus"]);
 });

@@ -3,10 +3,16 @@
  * speak of the same ones. `written: false` keeps a function out of the plan until its handler is in the repository.
  */
 import {
+  DIGEST,
+  DIGEST_FUNCTION,
   EXPORT,
   EXPORT_FUNCTION,
   INGEST,
   INGEST_FUNCTION,
+  RECONCILE,
+  RECONCILE_FUNCTION,
+  REPLAY,
+  REPLAY_FUNCTION,
   ROLLUP,
   ROLLUP_FUNCTION,
 } from "@central-llm/core/platform";
@@ -29,25 +35,25 @@ export const LAMBDA_FUNCTIONS = {
     memoryMb: 512,
   },
   reconcile: {
-    name: "llm-audit-reconcile",
+    name: RECONCILE_FUNCTION,
     handler: "packages/functions/src/reconcile.handler",
     written: true,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    timeoutSeconds: RECONCILE.timeoutSeconds,
+    memoryMb: RECONCILE.memoryMb,
   },
   digest: {
-    name: "llm-audit-digest",
+    name: DIGEST_FUNCTION,
     handler: "packages/functions/src/digest.handler",
-    written: false,
-    timeoutSeconds: 900,
-    memoryMb: 1024,
+    written: true,
+    timeoutSeconds: DIGEST.timeoutSeconds,
+    memoryMb: DIGEST.memoryMb,
   },
   replay: {
-    name: "llm-audit-replay",
+    name: REPLAY_FUNCTION,
     handler: "packages/functions/src/replay.handler",
-    written: false,
-    timeoutSeconds: 300,
-    memoryMb: 512,
+    written: true,
+    timeoutSeconds: REPLAY.timeoutSeconds,
+    memoryMb: REPLAY.memoryMb,
   },
   api: {
     name: "llm-audit-api",

@@ -1,4 +1,5 @@
 /** The hourly work on the audit trail: reconcile (S3 against the table and the writers' sequences) and digest. */
+import { DIGEST_PREFIX } from "@central-llm/core/digest";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
 import { LEDGER_PREFIX } from "@central-llm/core/reconcile-ledger";
 import { STATEMENT_PREFIX } from "@central-llm/core/writer-statement";
@@ -6,10 +7,11 @@ import { alarm } from "./alarm.ts";
 import { queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
 import { table } from "./audit-table.ts";
+import { signingKey } from "./digest-key.ts";
 import { key } from "./encryption.ts";
 import { lambdaFunction } from "./lambda-function.ts";
 import { LAMBDA_FUNCTIONS } from "./lambda-functions.ts";
-import { named } from "./stage.ts";
+import { named, settings } from "./stage.ts";
 
 const under = (...prefixes: string[]) => prefixes.map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`);
 const environment = {
@@ -44,20 +46,41 @@ if (reconcile.written) {
 }
 
 if (digest.written) {
-  const signingKey = new aws.kms.Key("DigestKey", {
-    description: `Central LLM, stage ${$app.stage}: signs the hourly digests`,
-    keyUsage: "SIGN_VERIFY",
-    customerMasterKeySpec: "ECC_NIST_P256",
-    deletionWindowInDays: 30,
-  });
   new sst.aws.CronV2("Digest", {
+    // Past the time in which S3 may still show what it stored in the hour (core's SETTLED_MS).
     schedule: "cron(30 * * * ? *)",
     timezone: "UTC",
-    function: lambdaFunction(digest, { ...environment, SIGNING_KEY_ID: signingKey.arn }, [
-      ...readTrail,
-      { actions: ["s3:GetObject", "s3:PutObject"], resources: under("digests") },
-      { actions: ["kms:Sign", "kms:GetPublicKey"], resources: [signingKey.arn] },
-    ]),
+    function: lambdaFunction(
+      digest,
+      {
+        AUDIT_BUCKET: bucket.name,
+        AUDIT_PREFIX,
+        SIGNING_KEY_ID: signingKey.arn,
+        DIGEST_LOOK_BACK_DAYS: String(settings.audit.digestLookBackDays),
+      },
+      [
+        { actions: ["s3:GetObject"], resources: under(AUDIT_PREFIX) },
+        { actions: ["s3:GetObject", "s3:PutObject"], resources: under(DIGEST_PREFIX) },
+        { actions: ["s3:ListBucket"], resources: [bucket.arn] },
+        { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
+        { actions: ["kms:Sign", "kms:GetPublicKey"], resources: [signingKey.arn] },
+      ],
+    ),
+  });
+  alarm("DigestsLate", {
+    name: "llm-audit-digests-late",
+    description: "Hours of the trail are not signed though they are over: docs/operate.md, Digests.",
+    metric: {
+      namespace: "CentralLLM",
+      metricName: "DigestHoursBehind",
+      dimensions: { service: digest.name },
+      statistic: "Maximum",
+      period: 3600,
+    },
+    threshold: { above: 0 },
+    periods: 2,
+    // A function that is not even called says nothing.
+    missingData: "breaching",
   });
 }
 

@@ -38,6 +38,8 @@ const Audit = z.strictObject({
   expireAfterDays: z.int().positive(),
   /** CloudTrail data events on the audit bucket: who read which object. Billed per event. */
   dataEvents: z.boolean(),
+  /** How late an object may come and still be in a digest; more while old objects are copied into the bucket. */
+  digestLookBackDays: z.int().positive(),
   /** AUDIT_MODE of the proxy. */
   mode: z.enum(["async", "spool", "strict"]),
 });
@@ -118,6 +120,8 @@ const Gateway = z.strictObject({
   engine: z.enum(["litellm", "native"]),
   litellm: Image,
   models: z.array(z.strictObject({ name: z.string(), bedrockId: z.string() })).min(1),
+  /** A Bedrock guardrail of the account that finds personal data, in place of our own filter; null takes ours. */
+  guardrail: z.strictObject({ id: z.string().regex(/^[a-z0-9]+$/), version: z.string() }).nullable(),
   /** Fargate units; the 1 vCPU and 2 GB are our proxy's, LiteLLM's container gets as much again. */
   proxy: z.strictObject({ cpu: z.int(), memoryMb: z.int() }),
   litellmSize: z.strictObject({ cpu: z.int(), memoryMb: z.int() }),

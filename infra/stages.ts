@@ -30,6 +30,7 @@ const audit = {
   glacierAfterDays: 90,
   expireAfterDays: SEVEN_YEARS_IN_DAYS,
   dataEvents: true,
+  digestLookBackDays: 2,
   mode: "spool",
 };
 
@@ -71,6 +72,7 @@ const gateway = {
     { name: "claude-3-5-sonnet", bedrockId: "anthropic.claude-3-5-sonnet-20241022-v2:0" },
     { name: "claude-3-opus", bedrockId: "anthropic.claude-3-opus-20240229-v1:0" },
   ],
+  guardrail: null,
   proxy: { cpu: 1024, memoryMb: 2048 },
   litellmSize: { cpu: 1024, memoryMb: 2048 },
   minTasks: 2,

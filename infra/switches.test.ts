@@ -1,6 +1,7 @@
 /** Settings that no stage uses today: one plan of a copy with all of them switched on. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseGatewayConfig } from "@central-llm/proxy/gateway/gateway-config";
 import { beforeAll, expect, test } from "vitest";
 import { withCheckout } from "./plan/checkout.ts";
 import { planOf } from "./plan/plan.ts";
@@ -12,6 +13,7 @@ import {
   only,
   type Plan,
   rightsOf,
+  secretsOf,
 } from "./plan/resource.ts";
 
 const REMOTE_WRITE = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write";
@@ -30,6 +32,7 @@ const SWITCHED: [from: string, to: string][] = [
   ],
   ["ami: null", 'ami: "ami-0123456789abcdef0"'],
   ['engine: "litellm"', 'engine: "native"'],
+  ["guardrail: null", 'guardrail: { id: "gr4711", version: "3" }'],
 ];
 
 let plan: Plan;
@@ -107,6 +110,20 @@ test("another issuer takes Cognito's place", () => {
 
 test("a pre-baked image is used as it is", () => {
   expect(only(plan, "aws:ec2/launchTemplate:LaunchTemplate").inputs.imageId).toBe("ami-0123456789abcdef0");
+});
+
+test("a guardrail finds personal data: the proxy takes its settings, and the role may apply that one", () => {
+  const task = only(plan, "aws:ecs/taskDefinition:TaskDefinition", "GatewayTask");
+  const [proxy = {}] = containersOf(task);
+  const { guardrail } = parseGatewayConfig({ ...environmentOf(proxy), ...secretsOf(proxy) });
+  expect(guardrail).toMatchObject({ guardrailId: "gr4711", guardrailVersion: "3" });
+  const { statements } = rightsOf(plan, only(plan, "aws:iam/role:Role", "GatewayTaskRole"));
+  expect(statements).toContainEqual(
+    expect.objectContaining({
+      Action: ["bedrock:ApplyGuardrail"],
+      Resource: ["arn:aws:bedrock:eu-central-1:123456789012:guardrail/gr4711"],
+    }),
+  );
 });
 
 test("the native engine is one line away: our proxy alone, on the same database, at half the size", () => {

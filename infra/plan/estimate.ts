@@ -127,6 +127,8 @@ function useOf(plan: Plan, prices: Prices): CostLine[] {
   const batches = millions / 50;
   const lines: [component: string, ...Priced][] = [
     ["audit storage", "S3 PUT", millions, "million", per.s3Put],
+    // Ingest reads each object, the digest asks for each one's hash.
+    ["audit storage", "S3 GET and HEAD", millions * 2, "million", per.s3Get],
     ["audit storage", "S3 storage", (USE.requests * USE.objectKb) / 1e6, "GB months", prices.s3GbMonth],
     ["audit ingest", "SQS requests", millions * 2, "million", per.sqs],
     ["audit ingest", "Lambda calls", batches, "million", per.lambdaRequest],

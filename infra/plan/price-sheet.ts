@@ -23,6 +23,8 @@ export interface Prices {
   /** Per million. */
   requests: {
     s3Put: number;
+    /** GET and HEAD. */
+    s3Get: number;
     sqs: number;
     dynamoDbWriteUnit: number;
     restApi: number;
@@ -59,6 +61,7 @@ const FRANKFURT: Prices = {
   hostedZoneMonth: 0.5,
   requests: {
     s3Put: 5.4,
+    s3Get: 0.43,
     sqs: 0.4,
     dynamoDbWriteUnit: 0.7625,
     restApi: 3.7,
@@ -84,6 +87,7 @@ const LONDON: Prices = {
   volumeGbMonth: 0.0928,
   requests: {
     s3Put: 5.3,
+    s3Get: 0.42,
     sqs: 0.4,
     dynamoDbWriteUnit: 0.7422,
     restApi: 3.5,

@@ -97,6 +97,12 @@ export function containersOf(task: Resource): Inputs[] {
   return JSON.parse(task.inputs.containerDefinitions) as Inputs[];
 }
 
+/** A container's secrets, each with a made-up value: what a program started with them would see. */
+export function secretsOf(container: Inputs): Record<string, string> {
+  const secrets = (container.secrets ?? []) as { name: string }[];
+  return Object.fromEntries(secrets.map(({ name }) => [name, `made-up-${name}`]));
+}
+
 /** A container's environment as an object. */
 export function environmentOf(container: Inputs): Record<string, string> {
   const pairs = (container.environment ?? []) as { name: string; value: string }[];

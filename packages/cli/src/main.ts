@@ -1,74 +1,13 @@
 #!/usr/bin/env node
-/** `central-llm`: the audit trail from a shell. */
-import { Command, CommanderError } from "commander";
-import { dlqCommand, replayCommand } from "./dlq.ts";
-import { exportCommand } from "./export.ts";
-import { EXIT, Failure } from "./failure.ts";
-import { getCommand } from "./get.ts";
-import { gpuCommand } from "./gpu.ts";
-import { logsCommand } from "./logs.ts";
-import { queryCommand } from "./query.ts";
-import { reconcileCommand } from "./reconcile.ts";
-import { smokeCommand } from "./smoke.ts";
-import { statusCommand } from "./status.ts";
-import { tailCommand } from "./tail.ts";
-import { verifyCommand } from "./verify.ts";
-
-const HELP = `
-Settings come from the environment (AWS_ENDPOINT_URL, AWS_REGION, TABLE_NAME, AUDIT_BUCKET …), else from .local/env of a
-running \`npm start\` in this folder or above, else AWS's usual places (profile, SSO, role).
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 the trail is not complete.
-
-Examples:
-  central-llm status
-  central-llm query --project smoke-test --from 1h
-  central-llm get <requestId>
-  central-llm dlq
-`;
-
-const program = new Command("central-llm")
-  .description("Finds, shows and repairs audited language model calls.")
-  .option("--aws", "use AWS though a local platform is running")
-  .addHelpText("after", HELP)
-  .showHelpAfterError("(--help shows what there is)");
-for (const command of [
-  queryCommand(),
-  exportCommand(),
-  getCommand(),
-  tailCommand(),
-  dlqCommand(),
-  replayCommand(),
-  reconcileCommand(),
-  verifyCommand(),
-  statusCommand(),
-  smokeCommand(),
-  logsCommand(),
-  gpuCommand(),
-]) {
-  program.addCommand(command);
-}
-for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
-  command.exitOverride().configureHelp({ helpWidth: 110 });
+/** `central-llm`: the audit trail and the gateway from a shell. */
+import { EXIT } from "./failure.ts";
+import { run } from "./program.ts";
 
 // A reader that has seen enough (`| head`) closes the pipe.
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed),
 );
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = exitCode(error);
-}
-
-function exitCode(error: unknown): number {
-  // Commander has printed its message, or the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof Failure) {
-    process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
-  }
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  return EXIT.failed;
-}
+// A command that ends well may still have found something (reconcile's gaps), and has said so in the exit code.
+const code = await run(process.argv.slice(2));
+if (code !== EXIT.ok) process.exitCode = code;

@@ -27,6 +27,7 @@ const Settings = z.object({
   CENTRAL_API_KEY: z.string().min(1).optional(),
   CENTRAL_PROXY_URL: z.url().optional(),
   GATEWAY_URL: z.url().optional(),
+  LITELLM_MASTER_KEY: z.string().min(1).optional(),
   CONSOLE_URL: z.url().optional(),
 });
 export type Settings = z.infer<typeof Settings> & {

@@ -1,6 +1,6 @@
 /**
- * The filter over the parsed events of a streamed answer: OpenAI's chat and text completion chunks, Anthropic's
- * message events. Text that is held back goes out with the event that ends its choice or block.
+ * The filter over the parsed events of a streamed answer: OpenAI's chat and text completion chunks and its responses API's
+ * events, Anthropic's message events. Text that is held back goes out with the event that ends its choice or block.
  */
 import type { ApiError } from "./api-error.ts";
 import { rewriteTexts } from "./pii-document.ts";
@@ -36,6 +36,9 @@ export class PiiAnswerStream {
   /** For each open channel the way to its text within a delta, and the event that a held rest goes out in. */
   readonly #ways = new Map<string, { way: (string | number)[]; event: (delta: Json) => Json }>();
 
+  /** Texts that were replaced outside of the channels. */
+  #replaced = 0;
+
   constructor(policy: PiiPolicy) {
     this.#policy = policy;
     this.#stream = new PiiStream(policy);
@@ -45,6 +48,19 @@ export class PiiAnswerStream {
     return this.#stream.findings;
   }
 
+  /** While nothing is, the events that came out have all of the text that went in. */
+  get isHolding(): boolean {
+    return this.#stream.held > 0;
+  }
+
+  /** Grows with each value that was replaced or stopped the stream. */
+  get changes(): number {
+    return this.findings.reduce(
+      (sum, { action, count }) => sum + (action === "flag" ? 0 : count),
+      this.#replaced,
+    );
+  }
+
   /** @param event the parsed `data:` of one event; never changed */
   push(event: Json): AnswerOutcome {
     return this.#guard((events) => {
@@ -52,10 +68,15 @@ export class PiiAnswerStream {
       else if (event.type === "content_block_delta" && isObject(event.delta)) {
         const wrap = (delta: Json): Json => ({ ...event, delta });
         events.push(wrap(this.#pieces(event.delta, `${event.index}`, [], wrap)));
+      } else if (isResponseDelta(event)) {
+        const wrap = (delta: Json): Json => ({ ...event, ...delta });
+        events.push(wrap(this.#pieces({ delta: event.delta }, partOf(event), [], wrap)));
       } else {
+        if (typeof event.type === "string" && event.type.startsWith("response."))
+          this.#flush(ENDS_RESPONSE.has(event.type) ? "" : partOf(event), events);
         if (event.type === "content_block_stop") this.#flush(`${event.index}`, events);
         if (event.type === "message_stop") this.#flush("", events);
-        events.push(rewriteTexts(event, (text) => applyPolicy(text, this.#policy).text) as Json);
+        events.push(rewriteTexts(event, (text) => this.#whole(text)) as Json);
       }
     });
   }
@@ -99,6 +120,12 @@ export class PiiAnswerStream {
       return member === "delta" ? { ...rest, delta: pieces } : { ...rest, ...pieces };
     });
     return { ...event, choices };
+  }
+
+  #whole(text: string): string {
+    const filtered = applyPolicy(text, this.#policy).text;
+    if (filtered !== text) this.#replaced++;
+    return filtered;
   }
 
   /** Passes each piece of text in a delta through its channel. */
@@ -152,6 +179,22 @@ export class PiiAnswerStream {
     if (outcome.outcome === "text") return outcome.text;
     throw new Stop(outcome.error, outcome.outcome === "failed" ? outcome.cause : undefined);
   }
+}
+
+/** The last event of OpenAI's responses API, whatever became of the response. */
+const ENDS_RESPONSE = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** OpenAI's responses API: `response.output_text.delta` and its like, each with a piece of one text of one part of an item. */
+const isResponseDelta = ({ type, delta }: Json) =>
+  typeof type === "string" &&
+  type.startsWith("response.") &&
+  type.endsWith(".delta") &&
+  typeof delta === "string";
+
+/** A text's deltas and its `.done` name the same part. */
+function partOf({ type, item_id, output_index, content_index, summary_index }: Json): string {
+  const kind = String(type).replace(/\.(delta|done)$/, "");
+  return [kind, item_id, output_index, content_index, summary_index].map((part) => part ?? "").join("|");
 }
 
 /** Anthropic's deltas say their kind; OpenAI's do not. */

@@ -43,6 +43,13 @@ export class PiiStream {
     return outcome;
   }
 
+  /** How many UTF-16 units are held back, over all channels. */
+  get held(): number {
+    let held = 0;
+    for (const channel of this.#channels.values()) held += channel.held;
+    return held;
+  }
+
   /** The channels that are not complete yet. */
   openChannels(): string[] {
     return [...this.#channels.keys()];

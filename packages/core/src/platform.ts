@@ -4,6 +4,7 @@
 export const TABLE_NAME = "CentralLLMAudit";
 export const AUDIT_BUCKET = "central-llm-audit";
 export const RAW_ARCHIVE_BUCKET = "central-llm-audit-raw";
+export const COST_TRACKING_BUCKET = "llmlite-cost-tracking";
 export const AUDIT_PREFIX = "logs";
 export const INGEST_QUEUE = "llm-audit-ingest";
 export const DEAD_LETTER_QUEUE = "llm-audit-dlq";
@@ -39,7 +40,7 @@ export const INGEST = {
 } as const;
 
 /** Schedule of the reconcile function: each settled hour is checked within the next one. */
-export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 512 } as const;
+export const RECONCILE = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024 } as const;
 
 /** Schedule of the digest function; `lookBackDays` is how late an object may come and still be found. */
 export const DIGEST = { everyMinutes: 60, timeoutSeconds: 900, memoryMb: 1024, lookBackDays: 2 } as const;

@@ -184,6 +184,7 @@ export async function createAuditPlatform(endpoint: { url: string; region: strin
       ensureTable(dynamoDb),
       ensureBucket(s3, endpoint.region, Platform.EXPORT_BUCKET),
       ensureBucket(s3, endpoint.region, Platform.RAW_ARCHIVE_BUCKET),
+      ensureBucket(s3, endpoint.region, Platform.COST_TRACKING_BUCKET),
       ensureBucket(s3, endpoint.region, Platform.AUDIT_BUCKET).then(() =>
         ensureNotification(s3, Platform.AUDIT_BUCKET, ingest.arn),
       ),

@@ -62,7 +62,7 @@ async function post(
 }
 
 describe("API Gateway's words", () => {
-  test("no key or a wrong one is 403 Forbidden; an unknown path Missing Authentication Token", async () => {
+  test("no key or a wrong one is 403 Forbidden; the root Missing Authentication Token", async () => {
     const to = await edge();
     for (const value of [undefined, "", key.value.slice(0, -1), key.value.toLowerCase()]) {
       const { "x-api-key": _, ...others } = HEADERS;
@@ -78,7 +78,7 @@ describe("API Gateway's words", () => {
       });
       expect(answer.headers.get("x-amzn-requestid")).toMatch(/^[0-9a-f-]{36}$/);
     }
-    for (const path of ["/", "/v2/x", "/v1", "/health"]) {
+    for (const path of ["/", "/?x=1", "/prod/"]) {
       expect(await post(to, path)).toMatchObject({
         status: 403,
         text: `{"message":"Missing Authentication Token"}`,
@@ -92,7 +92,7 @@ describe("API Gateway's words", () => {
     const answer = await post(to, undefined, { "x-api-key": key.value, "x-llm-user": "qa" });
     expect(answer).toMatchObject({
       status: 400,
-      text: `{"message":"Missing required request parameters: [x-llm-source, x-llm-request-type]"}`,
+      text: `{"error":{"message":"Missing required request parameters: [x-llm-source, x-llm-request-type]","type":"invalid_request_error","param":null,"code":"missing_required_header"}}`,
       type: "BadRequestException",
     });
   });
@@ -103,7 +103,7 @@ describe("API Gateway's words", () => {
     const big = Buffer.alloc(10 * 1024 * 1024 + 1, "x");
     expect(await post(to, undefined, HEADERS, big)).toMatchObject({
       status: 413,
-      text: `{"message":"Request Too Long"}`,
+      text: `{"error":{"message":"Request Too Long","type":"invalid_request_error","param":null,"code":"request_too_large"}}`,
     });
     const chunked = httpRequest(`${to.url}/v1/chat/completions`, { method: "POST", headers: HEADERS });
     chunked.on("error", () => {});
@@ -121,12 +121,12 @@ describe("API Gateway's words", () => {
     gone.close();
     expect(await post(await edge({ upstreamUrl: `http://127.0.0.1:${port}` }))).toMatchObject({
       status: 504,
-      text: `{"message":"Network error communicating with endpoint"}`,
+      text: `{"error":{"message":"Network error communicating with endpoint","type":"server_error","param":null,"code":"model_unavailable"}}`,
     });
     onRequest = () => {};
     expect(await post(await edge({ integrationTimeoutMs: 50 }))).toMatchObject({
       status: 504,
-      text: `{"message":"Endpoint request timed out"}`,
+      text: `{"error":{"message":"Endpoint request timed out","type":"server_error","param":null,"code":"timeout"}}`,
     });
     onRequest = (request) => request.socket.end("this is not HTTP\r\n\r\n");
     expect(await post(await edge())).toMatchObject({

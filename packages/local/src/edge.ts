@@ -41,10 +41,10 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Path and query below the stage; null when no method of the API has it. */
+/** Path and query below the stage; null when no method of the API has it: `{proxy+}` is any path but the root. */
 function resource(url: string): string | null {
   const path = url.startsWith(`${STAGE}/`) ? url.slice(STAGE.length) : url;
-  return path.startsWith("/v1/") ? path : null;
+  return /^\/(\?|$)/.test(path) ? null : path;
 }
 
 function limitBody(request: IncomingMessage, response: ServerResponse): void {

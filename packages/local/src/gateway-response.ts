@@ -1,31 +1,19 @@
-/**
- * API Gateway's own answers, word for word.
- * Source: "Gateway response types for API Gateway" in the API Gateway developer guide.
- */
+/** API Gateway's own answers, word for word: core/api-gateway-answer.ts. */
 import type { ServerResponse } from "node:http";
-
-const RESPONSES = {
-  INVALID_API_KEY: [403, "ForbiddenException", "Forbidden"],
-  MISSING_AUTHENTICATION_TOKEN: [403, "MissingAuthenticationTokenException", "Missing Authentication Token"],
-  THROTTLED: [429, "TooManyRequestsException", "Too Many Requests"],
-  QUOTA_EXCEEDED: [429, "LimitExceededException", "Limit Exceeded"],
-  BAD_REQUEST_PARAMETERS: [400, "BadRequestException", "Missing required request parameters: "],
-  REQUEST_TOO_LARGE: [413, "RequestTooLargeException", "Request Too Long"],
-  INTEGRATION_FAILURE: [504, "InternalServerErrorException", "Network error communicating with endpoint"],
-  INTEGRATION_TIMEOUT: [504, "InternalServerErrorException", "Endpoint request timed out"],
-  DEFAULT_5XX: [502, "InternalServerErrorException", "Internal server error"],
-} as const;
-
-export type GatewayResponse = keyof typeof RESPONSES;
+import {
+  API_GATEWAY_ANSWERS,
+  type ApiGatewayAnswerName,
+  answerBody,
+} from "@central-llm/core/api-gateway-answer";
 
 /** @param detail appended to the message */
-export function answer(response: ServerResponse, name: GatewayResponse, detail = ""): void {
-  const [status, errorType, message] = RESPONSES[name];
-  const body = JSON.stringify({ message: message + detail });
-  response.writeHead(status, {
+export function answer(response: ServerResponse, name: ApiGatewayAnswerName, detail = ""): void {
+  const known = API_GATEWAY_ANSWERS[name];
+  const body = answerBody(known, JSON.stringify(known.message + detail));
+  response.writeHead(known.status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    "x-amzn-errortype": errorType,
+    "x-amzn-errortype": known.errorType,
   });
   response.end(body);
 }

@@ -165,6 +165,7 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
           AWS_ENDPOINT_URL_BEDROCK_RUNTIME: local(ports.bedrock),
           AUDIT_BUCKET: Platform.AUDIT_BUCKET,
           AUDIT_PREFIX: Platform.AUDIT_PREFIX,
+          COST_TRACKING_BUCKET: Platform.COST_TRACKING_BUCKET,
           SPOOL_DIR: join(folder.spool, "gateway"),
           WRITER_NAME: "local-gateway",
           DRAIN_TIMEOUT_MS: "3000",

@@ -57,6 +57,13 @@ const AUDITED_RESPONSE = new Set([
   "openai-version",
   "retry-after",
   "server",
+  "x-litellm-attempted-fallbacks",
+  "x-litellm-attempted-retries",
+  "x-litellm-call-id",
+  "x-litellm-model-group",
+  "x-litellm-model-id",
+  "x-litellm-response-cost",
+  "x-litellm-version",
   "x-ratelimit-limit-requests",
   "x-ratelimit-limit-tokens",
   "x-ratelimit-remaining-requests",
@@ -69,7 +76,7 @@ const MAX_AUDITED_VALUE = 1024;
 type IncomingHeaders = Record<string, string | string[] | undefined>;
 
 /** The names that this message's `Connection` header adds to the hop-by-hop ones. */
-function connectionNames(headers: IncomingHeaders): Set<string> | null {
+export function connectionNames(headers: IncomingHeaders): Set<string> | null {
   const connection = headers.connection;
   if (connection === undefined || connection === "keep-alive" || connection === "close") return null;
   const value = Array.isArray(connection) ? connection.join(",") : connection;

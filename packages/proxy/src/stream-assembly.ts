@@ -2,6 +2,7 @@
  * Puts a streamed completion together, so that the audit holds what a reader of the stream had at its end. Names come from outside:
  * objects are made without a prototype, so that `__proto__` is a name like any other.
  */
+import { MessageAssembly } from "./message-assembly.ts";
 import { parseEvents } from "./server-sent-events.ts";
 
 type Json = Record<string, unknown>;
@@ -11,13 +12,14 @@ const empty = (): Json => Object.create(null) as Json;
 /** @returns the completion as the server would have sent it without streaming, or null when the stream is of no known kind */
 export function assembleStream(text: string): Json | null {
   let chat: ChunkAssembly | null = null;
+  const message = new MessageAssembly();
   let response: Json | null = null;
   let partial = "";
   let error: unknown;
   for (const { data } of parseEvents(text)) {
     if (data === "[DONE]") continue;
     const chunk = parseObject(data);
-    if (chunk === null) continue;
+    if (chunk === null || message.add(chunk)) continue;
     if (typeof chunk.type === "string" && chunk.type.startsWith("response.")) {
       if (isObject(chunk.response)) response = chunk.response;
       if (chunk.type === "response.output_text.delta" && typeof chunk.delta === "string")
@@ -29,6 +31,7 @@ export function assembleStream(text: string): Json | null {
       error = chunk.error;
     }
   }
+  if (message.result) return message.result;
   if (chat) return error === undefined ? chat.result() : { ...chat.result(), error };
   if (response)
     return ended(response) || partial === "" ? response : { ...response, partial_output_text: partial };

@@ -64,9 +64,18 @@ export function ledgerOf(evidence: Evidence): Ledger {
   const losers = new Set(
     evidence.lives.filter(({ mayLose }) => mayLose !== null).map(({ writer }) => writer),
   );
-  /** Its hashes link what is left. */
-  const isGapOfLoser = (problem: string) =>
-    losers.has(problem.split(":")[0] ?? "") && problem.includes(" follows where ");
+  const lostDisks = new Set(
+    evidence.lives.filter(({ mayLose }) => mayLose === "disk").map(({ writer }) => writer),
+  );
+  const problems = chainProblems(objects);
+  const isGap = (problem: string) => problem.includes(" follows where ");
+  const placeOf = (problem: string) => problem.split(" ", 2).join(" ");
+  const gaps = new Set(problems.filter(isGap).map(placeOf));
+  /** What found no room was never in the chain; what was on its way when the disk was lost was, and its successor names its hash. */
+  const isOfLoss = (problem: string) => {
+    const [writer = ""] = problem.split(":", 1);
+    return isGap(problem) ? losers.has(writer) : lostDisks.has(writer) && gaps.has(placeOf(problem));
+  };
   const ledger: Omit<Ledger, "broken"> = {
     missing,
     lost,
@@ -80,7 +89,7 @@ export function ledgerOf(evidence: Evidence): Ledger {
     strangers: objects.filter(({ number }) => number === null || !book.entries.has(number)).length,
     contradictions,
     interrupted: objects.filter(({ outcome }) => outcome === "interrupted").length,
-    chainProblems: chainProblems(objects).filter((problem) => !isGapOfLoser(problem)),
+    chainProblems: problems.filter((problem) => !isOfLoss(problem)),
     gaps: reconciled.gaps.reduce((sum, { first, last }) => sum + last - first + 1, 0),
     rssDrift: watch.drift("rssBytes", 1 / 3, 1),
   };

@@ -79,7 +79,7 @@ export async function soak(
       rows,
       reconciled,
       settlement,
-      leftOverProcesses: stage.leftOver(),
+      leftOverProcesses: await stage.leftOver(),
     };
   } finally {
     await stage.stop();

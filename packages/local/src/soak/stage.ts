@@ -8,12 +8,14 @@ import * as Platform from "@central-llm/core/platform";
 import { CREDENTIALS, clientSettings } from "../audit-platform.ts";
 import { REGION } from "../aws-endpoint.ts";
 import { openLog, type ProcessLog } from "../process-log.ts";
-import { childrenOf, descendantsOf, signalled } from "../process-tree.ts";
+import { childrenOf, descendantsOf, processes, signalled } from "../process-tree.ts";
 import { AwsTroubles, type Trouble } from "./aws-troubles.ts";
 import { ProxyFleet } from "./proxy-fleet.ts";
 import { untilUp } from "./restart.ts";
 import { end, type RunningProgram, run } from "./running-program.ts";
 import { SpoolDisk } from "./spool-disk.ts";
+
+const CLIENT_TIMEOUT_MS = 30_000;
 
 export class Stage {
   readonly folder: string;
@@ -31,7 +33,7 @@ export class Stage {
   #lambda: RunningProgram | null = null;
   readonly #troubles: AwsTroubles;
   /** Every process that was seen, to be looked for at the end. */
-  readonly #seen = new Set<number>();
+  readonly #seen = new Map<number, string>();
   #stopped: Promise<void> | null = null;
 
   private constructor(parts: {
@@ -51,7 +53,9 @@ export class Stage {
     this.#retryAfter = parts.retryAfter;
     this.#lambdaLog = this.#log("lambda");
     this.awsUrl = `http://127.0.0.1:${parts.aws.port}`;
-    const client = clientSettings({ url: this.awsUrl, region: REGION });
+    // Where S3 hangs, it hangs for the faults too, which must end.
+    const requestHandler = { requestTimeout: CLIENT_TIMEOUT_MS, throwOnRequestTimeout: true };
+    const client = { ...clientSettings({ url: this.awsUrl, region: REGION }), requestHandler };
     [this.s3, this.sqs, this.dynamoDb] = [
       new S3Client(client),
       new SQSClient(client),
@@ -156,11 +160,12 @@ export class Stage {
 
   /** Takes note of the processes there are; those that `leftOver` finds alive later were forgotten. */
   async look(): Promise<void> {
-    for (const pid of await descendantsOf(process.pid)) this.#seen.add(pid);
+    for (const { pid, started } of await descendantsOf(process.pid)) this.#seen.set(pid, started);
   }
 
-  leftOver(): number[] {
-    return [...this.#seen].filter((pid) => signalled(pid, 0));
+  async leftOver(): Promise<number[]> {
+    const alive = await processes();
+    return alive.filter(({ pid, started }) => this.#seen.get(pid) === started).map(({ pid }) => pid);
   }
 
   async stopLambda(): Promise<void> {

@@ -17,13 +17,14 @@ export class AnswerWriter {
     this.#stallMs = stallMs;
   }
 
-  head(status: number, headers: Record<string, string>): void {
+  /** @param headers a flat list may name one twice */
+  head(status: number, headers: Record<string, string> | string[]): void {
     this.#response.writeHead(status, headers);
     this.#response.flushHeaders();
   }
 
   /** Resolves when more may be written. @returns null when it may be at once @throws Error when the client is gone */
-  write(text: string): Promise<void> | null {
+  write(text: string | Buffer): Promise<void> | null {
     if (this.#response.destroyed) throw new Error("The client is gone");
     this.#count(text);
     this.chunks++;
@@ -51,7 +52,7 @@ export class AnswerWriter {
     return this.#hash.digest("hex");
   }
 
-  #count(text: string): void {
+  #count(text: string | Buffer): void {
     this.firstByteAt ??= performance.now();
     this.sentBytes += Buffer.byteLength(text);
     this.#hash.update(text);

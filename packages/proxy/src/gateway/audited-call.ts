@@ -98,6 +98,13 @@ export class AuditedCall {
     });
   }
 
+  /** What the intent said is more than may be kept: this takes its place in the record. */
+  restate(facts: RequestFacts): void {
+    if (this.#open === null) return;
+    this.#open.meta = JSON.stringify(this.#part(facts)).slice(0, -1);
+    this.#open.request = facts.body.bytes;
+  }
+
   /** @param facts needed when there was no intent */
   end(end: EndFacts, facts: () => RequestFacts): void {
     const { body, call } = end;

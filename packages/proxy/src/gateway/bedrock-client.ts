@@ -55,7 +55,7 @@ export class BedrockClient {
     signal?: AbortSignal,
   ): Promise<AsyncIterable<StreamEvent>> {
     const whole = new AbortController();
-    const abort = () => whole.abort();
+    const abort = () => whole.abort(ENDED);
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort, { once: true });
     const end = () => {
@@ -112,6 +112,9 @@ export class BedrockClient {
     }
   }
 }
+
+/** Made once: every stream ends with it, and a reason of its own would cost a stack trace each. */
+const ENDED = new DOMException("The call was given up", "AbortError");
 
 async function* read(
   first: IteratorResult<StreamEvent>,

@@ -28,6 +28,8 @@ export interface Database {
   settlement: pg.Pool;
   /** A connection of one's own, to LISTEN on. */
   listener(): pg.Client;
+  /** A connection of one's own for long work, each statement within so many milliseconds. */
+  session(name: string, timeoutMs: number): pg.Client;
   close(): Promise<void>;
 }
 
@@ -53,7 +55,12 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
-export function openDatabase(settings: DatabaseSettings, onError: (error: Error) => void): Database {
+/** @param everywhere settings of the server for every connection */
+export function openDatabase(
+  settings: DatabaseSettings,
+  onError: (error: Error) => void,
+  everywhere: Record<string, string> = {},
+): Database {
   const url = new URL(settings.DATABASE_URL);
   const schema = url.searchParams.get("schema");
   const durability: Record<string, string> =
@@ -68,7 +75,12 @@ export function openDatabase(settings: DatabaseSettings, onError: (error: Error)
     query_timeout: settings.DATABASE_STATEMENT_TIMEOUT_MS + 1_000,
     keepAlive: true,
     types,
-    options: Object.entries({ TimeZone: "UTC", ...(schema ? { search_path: schema } : {}), ...server })
+    options: Object.entries({
+      TimeZone: "UTC",
+      ...(schema ? { search_path: schema } : {}),
+      ...everywhere,
+      ...server,
+    })
       .map(([key, value]) => `-c ${key}=${value}`)
       .join(" "),
   });
@@ -91,6 +103,12 @@ export function openDatabase(settings: DatabaseSettings, onError: (error: Error)
   return {
     ...pools,
     listener: () => new pg.Client(connection("listener", {})),
+    session: (name, timeoutMs) =>
+      new pg.Client({
+        ...connection(name, {}),
+        statement_timeout: timeoutMs,
+        query_timeout: timeoutMs + 1_000,
+      }),
     async close() {
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
     },

@@ -51,6 +51,9 @@ const Gateway = z.object({
   LITELLM_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Administers keys. Whoever has it may also call every model. */
   LITELLM_MASTER_KEY: z.string().min(8, "at least 8 characters"),
+  /** Where a file a day says what was spent; absent: nowhere. */
+  COST_TRACKING_BUCKET: z.string().min(3).optional(),
+  COST_FILE_EVERY_MS: positive(3_600_000),
   KEY_TIERS: json(Tiers).default(TIERS),
 
   MODELS: json(z.unknown()).optional(),

@@ -12,7 +12,9 @@ import { ModelExchange } from "./model-exchange.ts";
 /** Starts a gateway. @param environment as in gateway-config.ts */
 export async function startGateway(environment: Record<string, unknown>): Promise<RunningProxy> {
   const config = parseGatewayConfig(environment);
-  if (config.GATEWAY_ENGINE === "litellm") throw new Error("GATEWAY_ENGINE=litellm is not built yet");
+  // Its modules are loaded only where they are needed.
+  if (config.GATEWAY_ENGINE === "litellm")
+    return (await import("../litellm/litellm-server.ts")).startLitellmGateway(config);
   const gateway = await Gateway.start(config);
   const { server, port } = await listen(config, gateway, (request, response, continues) =>
     route(gateway, request, response, continues),

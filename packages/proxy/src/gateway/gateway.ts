@@ -10,6 +10,7 @@ import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
 import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
+import { CostFiles } from "./cost-files.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { GatewayMetrics } from "./gateway-metrics.ts";
@@ -50,6 +51,7 @@ export class Gateway {
   readonly aliases = new KeyAliases();
   readonly pending = new PendingReleases();
   readonly #database: Database;
+  readonly #costFiles: CostFiles | null;
   readonly #exchanges = new OpenList<GatewayExchange>();
   draining = false;
 
@@ -89,6 +91,12 @@ export class Gateway {
       onDenied: ({ reason }) => this.counts.denied.inc({ reason }),
       onError: (error) => log.error({ err: error }, "An admin request failed"),
     });
+    const { COST_TRACKING_BUCKET: bucket, COST_FILE_EVERY_MS: everyMs, AWS_REGION: region } = config;
+    this.#costFiles =
+      bucket === undefined
+        ? null
+        : new CostFiles({ database, bucket, everyMs, region, endpoint: config.s3Endpoint, log });
+    this.#costFiles?.start();
     metrics.sources.inFlight = () => this.#exchanges.size;
     metrics.sources.bufferedBytes = () => this.budget.used;
   }
@@ -170,6 +178,7 @@ export class Gateway {
     }
     const unbooked = await this.ledger.close(DRAIN_TIMEOUT_MS);
     if (unbooked > 0) this.log.error({ unbooked }, "Spend could not be booked; the audit records have it");
+    await this.#costFiles?.stop();
     await this.admin.close();
     this.bedrock.destroy();
     this.guard.destroy();

@@ -181,11 +181,14 @@ export class ModelExchange implements GatewayExchange {
     ] as const)
       for (const { entity, action, count } of found) counts.findings.inc({ entity, action, side }, count);
     // Ends the call at the provider, where there still is one.
-    left.abort();
+    left.abort(OVER);
     body.release();
     this.#gateway.leave(this);
   }
 }
+
+/** Made once: a reason of its own for each request would cost a stack trace each. */
+const OVER = new Error("The request is over");
 
 const NOTHING_USED: Pick<ReturnType<NonNullable<CallState["account"]>["close"]>, "usage" | "cost"> = {
   usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0, source: "none" },
