@@ -3,7 +3,7 @@ import optimizeLocales from "@react-aria/optimize-locales-plugin";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-/** Where `vite` (the dev server) finds the API: the console of a running `npm start`. */
+/** Where `vite` (the dev server) finds the API: the stage of `sst dev`, or the console of a running `npm start`. */
 const API = process.env.CONSOLE_API_URL ?? "http://127.0.0.1:3000";
 
 export default defineConfig({
@@ -20,5 +20,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { "/api": API, "/config.json": API } },
+  server: {
+    // Registered with the issuer of stages that are not production (infra/console-sign-in.ts).
+    host: "localhost",
+    port: 5173,
+    strictPort: true,
+    proxy: Object.fromEntries(
+      ["/api", "/config.json"].map((path) => [path, { target: API, changeOrigin: true }]),
+    ),
+  },
 });

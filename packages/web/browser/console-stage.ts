@@ -2,11 +2,14 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { objectKey } from "@central-llm/core/audit-key";
 import type { AuditRecord } from "@central-llm/core/audit-record";
+import type { Facets } from "@central-llm/functions/api/contract-chart";
 import { clientSettings } from "@central-llm/local/audit-platform";
 import { freeOffset, type Instance, LocalPlatforms } from "@central-llm/local/testing/local-platform";
+import { signIn } from "@central-llm/local/testing/sign-in";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { expect } from "vitest";
 import { launchChromium } from "./chromium.ts";
@@ -71,19 +74,20 @@ export class ConsoleStage {
     );
   }
 
-  /** Waits until this many calls are in the charts: then they are in the lists as well. */
-  async counted(calls: number): Promise<void> {
-    const page = await this.open("viewer", "/?last=7d");
-    const shown = page.getByRole("img", { name: /calls?, / });
-    for (const deadline = Date.now() + 30_000; ; ) {
-      await shown.waitFor();
-      const found = Number((await shown.getAttribute("aria-label"))?.split(" ", 1)[0]?.replaceAll(",", ""));
-      if (found === calls) break;
-      if (Date.now() > deadline) throw new Error(`${found} of ${calls} calls were counted in 30 s`);
-      await page.getByRole("button", { name: "Refresh" }).click();
-      await page.waitForTimeout(250);
+  /** Waits until that many calls of each project are in the charts: then they are in the lists as well. */
+  async counted(calls: ReadonlyMap<string, number>): Promise<void> {
+    const { tokens } = await signIn(this.url, "viewer", await this.password("viewer"));
+    const from = new Date(Date.now() - 7 * 86_400_000).toISOString();
+    for (const deadline = Date.now() + 60_000; ; await delay(200)) {
+      const query = new URLSearchParams({ from, to: new Date().toISOString(), fields: "project" });
+      const response = await fetch(`${this.url}/api/facets?${query}`, {
+        headers: { authorization: `Bearer ${tokens.access_token}` },
+      });
+      const answer = (await response.json()) as Facets;
+      const found = new Map(answer.fields.project?.values.map(({ value, requests }) => [value, requests]));
+      if ([...calls].every(([project, count]) => found.get(project) === count)) return;
+      if (Date.now() > deadline) throw new Error(`not counted in a minute: ${JSON.stringify([...found])}`);
     }
-    await page.close();
   }
 
   async password(person: Person): Promise<string> {

@@ -19,8 +19,10 @@ const stage = (): ConsoleStage => {
 
 beforeAll(async () => {
   console_ = await ConsoleStage.start();
-  await stage().store(...records());
-  await stage().counted(records().length);
+  const all = records();
+  await stage().store(...all);
+  const projects = Map.groupBy(all, ({ projectId }) => projectId);
+  await stage().counted(new Map([...projects].map(([project, { length }]) => [project, length])));
 });
 afterAll(() => console_?.stop());
 

@@ -116,6 +116,81 @@ export function operating(stage: () => ConsoleStage): void {
     });
   });
 
+  describe("keys", () => {
+    test("an admin makes one, limits, rotates and blocks it, and the gateway heeds that", async () => {
+      const { GATEWAY_URL } = stage().instance.env;
+      const status = async (secret: string) => {
+        const response = await fetch(`${GATEWAY_URL}/v1/models`, {
+          headers: { authorization: `Bearer ${secret}` },
+        });
+        await response.text();
+        return response.status;
+      };
+      const page = await stage().open("admin", "/keys");
+      await page.getByRole("button", { name: "Create key" }).click();
+      const form = page.getByRole("dialog", { name: "Create key" });
+      await form.getByLabel("Calls a minute").fill("many");
+      await form.getByRole("button", { name: "Create" }).click();
+      await form.getByText("A key needs an alias.").waitFor();
+      await form.getByText("A whole number, or nothing.").waitFor();
+      await form.getByLabel("Alias").fill("browser-test");
+      await form.getByLabel("Calls a minute").fill("100");
+      await form.getByLabel("Budget ($)").fill("25");
+      await form.getByRole("button", { name: "Create" }).click();
+      const shown = page.getByRole("dialog", { name: "The key browser-test" });
+      const first = await shown.locator("code").innerText();
+      expect(first).toMatch(/^sk-/);
+      await page.keyboard.press("Escape");
+      await shown.getByRole("button", { name: "I have it" }).click();
+      await shown.waitFor({ state: "detached" });
+      expect(await page.getByText(first).count()).toBe(0);
+      expect(await status(first)).toBe(200);
+
+      await setFilter(page, "Alias", "browser-test", "text");
+      const row = rowsOf(page, "Keys");
+      await soon(() => row.count()).toBe(1);
+      expect(await row.innerText()).toMatch(/Active[\s\S]*\$0 of \$25\.00[\s\S]*100 \/ any/);
+      await row.getByRole("button", { name: "Limits of browser-test" }).click();
+      const limits = page.getByRole("dialog", { name: "Limits of browser-test" });
+      await limits.getByLabel("Tokens a minute").fill("5000");
+      await limits.getByRole("button", { name: "Save" }).click();
+      await limits.waitFor({ state: "detached" });
+      await soon(() => row.innerText()).toContain("100 / 5,000");
+
+      await row.getByRole("button", { name: "Rotate browser-test" }).click();
+      await page
+        .getByRole("dialog", { name: "Rotate browser-test?" })
+        .getByRole("button", { name: "Rotate" })
+        .click();
+      const second = await shown.locator("code").innerText();
+      expect(second).not.toBe(first);
+      await shown.getByRole("button", { name: "I have it" }).click();
+      await soon(() => status(first)).toBe(401);
+      expect(await status(second)).toBe(200);
+
+      await row.getByRole("button", { name: "Block browser-test", exact: true }).click();
+      await page
+        .getByRole("dialog", { name: "Block browser-test?" })
+        .getByRole("button", { name: "Block" })
+        .click();
+      await soon(() => row.innerText()).toContain("Blocked");
+      await soon(() => status(second)).not.toBe(200);
+      await row.getByRole("button", { name: "Unblock browser-test" }).click();
+      await page
+        .getByRole("dialog", { name: "Unblock browser-test?" })
+        .getByRole("button", { name: "Unblock" })
+        .click();
+      await soon(() => row.innerText()).toContain("Active");
+      await soon(() => status(second)).toBe(200);
+      await page.close();
+
+      const reader = await stage().open("operator", "/keys");
+      await soon(() => rowsOf(reader, "Keys").count()).toBeGreaterThan(0);
+      expect(await reader.getByRole("button", { name: /Create key|Rotate|Block/ }).count()).toBe(0);
+      await reader.close();
+    });
+  });
+
   describe("access log", () => {
     test("says who searched, read, exported and replayed, and why", async () => {
       const page = await stage().open("admin", "/access-log");

@@ -15,7 +15,8 @@ export const MODELS = ["gpt-4o-mini", "ministral-8b-instruct", "gpt-4o"] as cons
 function call(i: number): AuditRecord {
   const stream = i % 3 === 0;
   const latencyMs = 240 + ((i * 7919) % 4_000);
-  const receivedAt = iso(NOW - (i + 1) * 9 * MINUTE);
+  // Fourteen minutes of five calls, over most of a day.
+  const receivedAt = iso(NOW - 6 * MINUTE - Math.floor(i / 5) * 97 * MINUTE - (i % 5) * 3_000);
   const userId = USERS[i % 3] ?? "";
   const model = MODELS[(i * 5 + Math.floor(i / 3)) % 3] ?? "";
   const usual = sample();

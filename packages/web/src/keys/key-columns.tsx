@@ -81,7 +81,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
             <span className="badges">
               <Button
                 look="small"
-                aria-label={`Change limits of ${keyName(key)}`}
+                aria-label={`Limits of ${keyName(key)}`}
                 onPress={() => changes.onEdit(key)}
               >
                 Limits

@@ -13,9 +13,7 @@ export function Secret({ secret, name, onClose }: { secret: string; name: string
   return (
     <Dialog title={`The key ${name}`} isOpen closable={false} onClose={onClose}>
       <p>Copy it now. It is not kept and will not be shown again.</p>
-      <code className="secret" data-testid="secret">
-        {secret}
-      </code>
+      <code className="secret">{secret}</code>
       <div className="row end">
         <span role="status" className="muted">
           {said}
