@@ -69,6 +69,8 @@ export function printMode(results: Results, mode: Mode): void {
           V8: at((m) => m.cpu.engine / m.requests),
           "CPU µs/upload": at(perUpload),
           "uploads/req": at((m) => m.uploads / m.requests),
+          // Behind Bedrock and S3 come PostgreSQL's processes.
+          "PostgreSQL µs/req": at((m) => m.farCpu.slice(2).reduce((sum, time) => sum + time, 0) / m.requests),
           "round trip ms": at((m) => m.admission),
           others,
         };

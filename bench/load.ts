@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { coreTime, foreignShare } from "./core-time.ts";
 import { CACHE, nativeProgram } from "./native-program.ts";
 import { CORE, nextLine, pinned } from "./pinned-process.ts";
-import { since, type ThreadCpu, threadCpu } from "./thread-cpu.ts";
+import { since, type ThreadCpu, threadCpu, threadsOf } from "./thread-cpu.ts";
 
 export interface Load {
   connections: number;
@@ -31,6 +31,8 @@ export interface Measured {
   cpu: ThreadCpu;
   /** Objects that S3 took meanwhile. */
   uploads: number;
+  /** Microseconds of CPU of each companion. */
+  farCpu: number[];
   /** Of the busier core, what went to processes that are none of this run's. */
   foreign: number;
 }
@@ -96,14 +98,17 @@ export async function drive(
   await nextLine(generator, "The load generator"); // "measuring"
   const ours = [pid === null ? [] : [pid], [generator.pid, process.pid, ...companions]];
   const cpu = () => (pid === null ? { main: 0, pool: 0, engine: 0, uploader: 0 } : threadCpu(pid));
-  const [before, coresBefore, uploadsBefore] = [cpu(), coreTime(ours), await uploads()];
+  const far = () =>
+    companions.map((one) => threadsOf(one).reduce((sum, { microseconds }) => sum + microseconds, 0));
+  const [before, coresBefore, farBefore, uploadsBefore] = [cpu(), coreTime(ours), far(), await uploads()];
   const line = await nextLine(generator, "The load generator");
-  const [after, coresAfter, uploadsAfter] = [cpu(), coreTime(ours), await uploads()];
-  const measured = JSON.parse(line) as Omit<Measured, "cpu" | "uploads" | "foreign">;
+  const [after, coresAfter, farAfter, uploadsAfter] = [cpu(), coreTime(ours), far(), await uploads()];
+  const farCpu = farAfter.map((time, at) => time - (farBefore[at] ?? 0));
+  const measured = JSON.parse(line) as Omit<Measured, "cpu" | "uploads" | "farCpu" | "foreign">;
   const foreign = foreignShare(
     coresBefore,
     coresAfter,
     pid === null ? [CORE.rest] : [CORE.underTest, CORE.rest],
   );
-  return { ...measured, cpu: since(before, after), uploads: uploadsAfter - uploadsBefore, foreign };
+  return { ...measured, cpu: since(before, after), uploads: uploadsAfter - uploadsBefore, farCpu, foreign };
 }
