@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
-import { ofType, only } from "./plan/resource.ts";
+import { ofType, only, rightsOf } from "./plan/resource.ts";
 
 const plans = [
   ["prod", await planOf("prod")],
@@ -19,6 +21,10 @@ describe.each(plans)("the console of %s", (stage, plan) => {
     expect(only(plan, "aws:cognito/userPoolClient:UserPoolClient").inputs).toMatchObject({
       generateSecret: false,
       allowedOauthFlows: ["code"],
+      callbackUrls:
+        stage === "prod"
+          ? ["https://console.llm.example.com/callback"]
+          : ["https://console.dev.llm.example.com/callback", "http://localhost:5173/callback"],
       enableTokenRevocation: true,
       accessTokenValidity: 15,
     });
@@ -39,6 +45,64 @@ describe.each(plans)("the console of %s", (stage, plan) => {
       const open = route.inputs.routeKey === "GET /config.json";
       expect(route.inputs.authorizationType ?? "NONE", route.name).toBe(open ? "NONE" : "JWT");
     }
+  });
+
+  test("makes exports from a queue into a bucket that forgets them, one job at a time", () => {
+    const queue = only(plan, "aws:sqs/queue:Queue", "ExportQueueQueue").inputs;
+    expect(queue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * 900);
+    expect(JSON.parse(queue.redrivePolicy)).toMatchObject({
+      deadLetterTargetArn: expect.stringContaining(":llm-audit-exports-dlq"),
+      maxReceiveCount: 3,
+    });
+    const mapping = ofType(plan, "aws:lambda/eventSourceMapping:EventSourceMapping").find(({ inputs }) =>
+      String(inputs.eventSourceArn).endsWith(`:${queue.name}`),
+    );
+    expect(mapping?.inputs).toMatchObject({
+      batchSize: 1,
+      functionResponseTypes: ["ReportBatchItemFailures"],
+    });
+    const lifecycle = only(
+      plan,
+      "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+      "ExportBucketLifecycle",
+    );
+    expect(lifecycle.inputs.rules[0].expiration).toEqual({ days: 7 });
+  });
+
+  test("counts for its charts every minute, never twice at once", () => {
+    expect(only(plan, "aws:scheduler/schedule:Schedule", "RollupSchedule").inputs).toMatchObject({
+      scheduleExpression: "rate(1 minute)",
+    });
+    expect(only(plan, "aws:lambda/function:Function", "RollupHandlerFunction").inputs).toMatchObject({
+      reservedConcurrentExecutions: 1,
+    });
+  });
+
+  test("may write export jobs and rollups into the audit table, and no rows", () => {
+    for (const [role, prefix] of [
+      ["ConsoleApiFunctionRole", "export#*"],
+      ["RollupHandlerRole", "rollup#*"],
+    ] as const) {
+      const { statements } = rightsOf(plan, only(plan, "aws:iam/role:Role", role));
+      const writes = statements.filter(({ Action }) =>
+        Action.some((a) => /dynamodb:(Put|Delete|BatchWrite)/.test(a)),
+      );
+      expect(writes).toHaveLength(1);
+      expect(JSON.stringify(writes)).toContain(prefix);
+      expect(JSON.stringify(writes)).toContain("dynamodb:LeadingKeys");
+    }
+  });
+
+  test("serves the page that packages/web builds, at whatever address is not a file's", () => {
+    const site = plan.resources.find(({ name }) => name.startsWith("ConsoleKvKeys"));
+    expect(JSON.parse(site?.inputs.entries.metadata)).toMatchObject({ custom404: "/index.html" });
+    const source = readFileSync(join(import.meta.dirname, "console.ts"), "utf8");
+    const { scripts } = JSON.parse(
+      readFileSync(join(import.meta.dirname, "../packages/web/package.json"), "utf8"),
+    );
+    expect(source).toContain('path: "packages/web"');
+    expect(source).toContain('build: { command: "npm run build", output: "dist" }');
+    expect(scripts.build).toMatch(/^vite build/);
   });
 
   test("answers with headers that a browser defends it by", () => {
