@@ -102,7 +102,8 @@ async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<M
 
 export type SortedIndex = "project" | "user" | "status" | "latency";
 
-const BRIEF = ["id", "createdAt", "requestId", "projectId", ...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES] as const;
+/** Beside the keys, which ElectroDB asks for itself. */
+const BRIEF = ["requestId", "projectId", ...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES] as const;
 
 /** The key attributes of each sorted index. */
 export const SORT_KEY = {
