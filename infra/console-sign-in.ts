@@ -2,6 +2,10 @@
 import { holdsData, named, region, settings } from "./stage.ts";
 
 export const CONSOLE_HOST = `console.${settings.domain}`;
+/** The page that `sst dev` serves (packages/web/vite.config.ts). */
+export const LOCAL_PAGE = "http://localhost:5173";
+/** Where people may come back to from signing in. */
+const origins = [`https://${CONSOLE_HOST}`, ...(settings.production ? [] : [LOCAL_PAGE])];
 
 /** The console's roles; what each may see is decided on the server, by the `cognito:groups` claim. */
 export const ROLES = ["viewer", "auditor", "operator", "admin"] as const;
@@ -43,8 +47,8 @@ function cognito() {
     allowedOauthFlowsUserPoolClient: true,
     allowedOauthFlows: ["code"],
     allowedOauthScopes: ["openid", "email", "profile"],
-    callbackUrls: [`https://${CONSOLE_HOST}/callback`],
-    logoutUrls: [`https://${CONSOLE_HOST}/`],
+    callbackUrls: origins.map((origin) => `${origin}/callback`),
+    logoutUrls: origins.map((origin) => `${origin}/`),
     supportedIdentityProviders: ["COGNITO"],
     explicitAuthFlows: ["ALLOW_REFRESH_TOKEN_AUTH"],
     preventUserExistenceErrors: "ENABLED",

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import { ofType, only, rightsOf } from "./plan/resource.ts";
@@ -19,9 +21,12 @@ describe.each(plans)("the console of %s", (stage, plan) => {
     expect(only(plan, "aws:cognito/userPoolClient:UserPoolClient").inputs).toMatchObject({
       generateSecret: false,
       allowedOauthFlows: ["code"],
+      callbackUrls:
+        stage === "prod"
+          ? ["https://console.llm.example.com/callback"]
+          : ["https://console.dev.llm.example.com/callback", "http://localhost:5173/callback"],
       enableTokenRevocation: true,
       accessTokenValidity: 15,
-      callbackUrls: [expect.stringMatching(/^https:\/\/console\..*\/callback$/)],
     });
   });
 
@@ -86,6 +91,18 @@ describe.each(plans)("the console of %s", (stage, plan) => {
       expect(JSON.stringify(writes)).toContain(prefix);
       expect(JSON.stringify(writes)).toContain("dynamodb:LeadingKeys");
     }
+  });
+
+  test("serves the page that packages/web builds, at whatever address is not a file's", () => {
+    const site = plan.resources.find(({ name }) => name.startsWith("ConsoleKvKeys"));
+    expect(JSON.parse(site?.inputs.entries.metadata)).toMatchObject({ custom404: "/index.html" });
+    const source = readFileSync(join(import.meta.dirname, "console.ts"), "utf8");
+    const { scripts } = JSON.parse(
+      readFileSync(join(import.meta.dirname, "../packages/web/package.json"), "utf8"),
+    );
+    expect(source).toContain('path: "packages/web"');
+    expect(source).toContain('build: { command: "npm run build", output: "dist" }');
+    expect(scripts.build).toMatch(/^vite build/);
   });
 
   test("answers with headers that a browser defends it by", () => {

@@ -6,7 +6,7 @@ import { alarm } from "./alarm.ts";
 import { deadLetterQueue, queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
 import { table } from "./audit-table.ts";
-import { CONSOLE_HOST, issuer } from "./console-sign-in.ts";
+import { CONSOLE_HOST, issuer, LOCAL_PAGE } from "./console-sign-in.ts";
 import { zoneId } from "./domain.ts";
 import { key } from "./encryption.ts";
 import * as Exports from "./exports.ts";
@@ -14,9 +14,6 @@ import { lambdaFunction } from "./lambda-function.ts";
 import { LAMBDA_FUNCTIONS } from "./lambda-functions.ts";
 import "./rollups.ts";
 import { named, settings } from "./stage.ts";
-
-/** The console's source, once it is in the repository; until then a page that says so. */
-const WEB = { path: "packages/web", written: false };
 
 const api = new sst.aws.ApiGatewayV2("ConsoleApi", {
   // Same origin as the site: no other page may read its answers.
@@ -170,16 +167,18 @@ router.route("/api", api.url);
 router.route("/config.json", api.url);
 const site = new sst.aws.StaticSite("Console", {
   router: { instance: router },
-  ...(WEB.written
-    ? { path: WEB.path, build: { command: "npm run build", output: "dist" } }
-    : { path: "infra/holding-page" }),
+  path: "packages/web",
+  build: { command: "npm run build", output: "dist" },
+  // `sst dev`: Vite's server with hot reload, in front of the stage's own API.
+  dev: { command: "npm run dev", url: LOCAL_PAGE },
   transform: {
     assets: (args) => {
       args.cors = false;
       args.versioning = true;
     },
   },
-  environment: { VITE_OIDC_ISSUER: issuer.url, VITE_OIDC_CLIENT: issuer.audience },
+  // Of the dev server alone: the page asks /config.json how to sign in, so that one build serves every stage.
+  environment: { CONSOLE_API_URL: router.url },
 });
 
 if (!site.nodes.assets) throw new Error("a site without files");

@@ -1,0 +1,138 @@
+/** The list: its rows, its pages, and what it says when there are none. */
+import type { Row } from "@central-llm/functions/api/contract-audit";
+import { useNavigate } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { useApi } from "../api-query.ts";
+import { Button } from "../control/button.tsx";
+import { DataTable } from "../control/data-table.tsx";
+import { Empty, Failed, Loading, Note } from "../control/state.tsx";
+import * as Format from "../format.ts";
+import { useMay } from "../me.ts";
+import { Time } from "../zone-context.tsx";
+import { auditColumns, showsPreviews } from "./audit-columns.tsx";
+import { filtersSet, listQuery } from "./audit-search.ts";
+import { columnsOf } from "./column-name.ts";
+import { ProjectChoice } from "./project-choice.tsx";
+import { useRowKeys } from "./row-keys.ts";
+import type { AuditState } from "./use-audit.ts";
+import { WindowVerdict } from "./window-verdict.tsx";
+
+export const rowId = (row: Row) => `${row.receivedAt}#${row.requestId}`;
+
+/** The table with its keyboard, for the list and for the live tail. */
+export function AuditTable({
+  audit,
+  rows,
+  stale,
+}: {
+  audit: AuditState;
+  rows: readonly Row[];
+  stale?: boolean;
+}) {
+  const { search, look, go } = audit;
+  const visible = useMemo(() => columnsOf(search.columns), [search.columns]);
+  const slowest = search.sort === "slowest";
+  const columns = useMemo(
+    () =>
+      auditColumns({
+        direction: slowest ? "descending" : null,
+        onPress: () => look({ sort: slowest ? undefined : "slowest", live: undefined }),
+      }),
+    [slowest, look],
+  );
+  useRowKeys(search.record === undefined);
+  return (
+    <DataTable
+      label={slowest ? "Slowest calls" : "Calls"}
+      columns={columns}
+      rows={rows}
+      rowId={rowId}
+      visible={visible}
+      density={search.density ?? "compact"}
+      stale={stale ?? false}
+      onOpen={(row) => go({ record: row.requestId, recordAt: row.receivedAt })}
+      openId={search.record && search.recordAt ? `${search.recordAt}#${search.record}` : undefined}
+    />
+  );
+}
+
+export function AuditResults({ audit }: { audit: AuditState }) {
+  const { search, range, look, go } = audit;
+  const previews = useMay("preview.read") && showsPreviews(columnsOf(search.columns));
+  const needsProject = search.sort === "slowest" && search.project === undefined;
+  const { data, error, isPlaceholderData, isFetching, refetch } = useApi(
+    "audit",
+    { query: listQuery(search, range, previews) },
+    { keep: true, enabled: !needsProject },
+  );
+  const navigate = useNavigate();
+  if (needsProject) return <ProjectChoice audit={audit} />;
+  if (error) return <Failed error={error} what="the calls" onRetry={() => refetch()} />;
+  if (!data) return <Loading what="calls" rows={14} />;
+  // Later pages belong to the same window: presets are pinned to the instant at which its first page was read.
+  const toPage = (cursor: string | undefined) =>
+    go({ cursor, at: cursor === undefined || search.from ? undefined : (search.at ?? range.to) });
+  const filtered = filtersSet(search).length > 0;
+  return (
+    <>
+      {data.rows.length > 0 && <AuditTable audit={audit} rows={data.rows} stale={isPlaceholderData} />}
+      {data.partial && data.nextCursor !== null && (
+        <Note
+          tone="warn"
+          actions={<Button onPress={() => toPage(data.nextCursor ?? undefined)}>Search on</Button>}
+        >
+          <strong>Searched until </strong>
+          <Time iso={data.searchedUntil} />. {Format.counted(data.work.examined, "row")} looked at; older ones
+          are not searched yet.
+        </Note>
+      )}
+      {data.rows.length === 0 && !data.partial && (
+        <Empty
+          title={
+            search.cursor ? "No more calls." : filtered ? "No call matches." : "No calls in this window."
+          }
+        >
+          <p>
+            <WindowVerdict range={range} long />
+          </p>
+          {filtered && (
+            <Button
+              onPress={() =>
+                navigate({ to: "/audit", search: { last: search.last, from: search.from, to: search.to } })
+              }
+            >
+              Remove all filters
+            </Button>
+          )}
+          {!filtered && search.last !== "30d" && (
+            <Button onPress={() => look({ last: "30d", from: undefined, to: undefined })}>
+              Look at the last 30 days
+            </Button>
+          )}
+        </Empty>
+      )}
+      <div className="pager">
+        <span aria-live="polite">
+          {isFetching && isPlaceholderData ? "Loading …" : Format.counted(data.rows.length, "call")}
+          {data.rows.length > 0 && (
+            <>
+              {" · "}
+              <WindowVerdict range={range} />
+            </>
+          )}
+        </span>
+        <nav className="row" aria-label="Pages of calls">
+          <Button isDisabled={search.cursor === undefined} onPress={() => toPage(undefined)}>
+            First page
+          </Button>
+          <Button isDisabled={search.cursor === undefined} onPress={() => history.back()}>
+            Previous
+          </Button>
+          <Button isDisabled={data.nextCursor === null} onPress={() => toPage(data.nextCursor ?? undefined)}>
+            Next page
+          </Button>
+        </nav>
+      </div>
+    </>
+  );
+}

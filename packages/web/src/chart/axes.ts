@@ -1,0 +1,29 @@
+/** What all charts have in common: zone, colours, type. */
+import UPlot from "uplot";
+import type { Zone } from "../time-zone.ts";
+import type { Colours } from "./plot.tsx";
+
+const HOUR = 3600;
+const DAY = 86_400;
+
+/** Times on the day's clock of 24 hours; the date once where it begins. */
+const TIMES: UPlot.Axis.Values = [
+  [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
+  [DAY, "{DD} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [HOUR, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+];
+
+export const axes = (colours: Colours, zone: Zone) => ({
+  tzDate: (time: number) =>
+    zone === "utc" ? UPlot.tzDate(new Date(time * 1000), "Etc/UTC") : new Date(time * 1000),
+  legend: { show: false },
+  padding: [8, 8, 0, 0] as UPlot.Padding,
+  times: TIMES,
+  axis: {
+    stroke: colours.muted,
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { stroke: colours.line, width: 1, size: 4 },
+    font: "11px system-ui, sans-serif",
+  },
+});
