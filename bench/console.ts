@@ -1,7 +1,7 @@
 /**
  * What the console's lists and charts cost over a large table: `npm run bench:console [-- --rows 1000000]`. The API runs in a
  * process of its own, as Lambda has it; the engine is the embedded one. Milliseconds are from the event to the answer, with
- * the record of the search in S3; read units and queries are counted at the table's client. How to read it: docs/console.md.
+ * the record of the search in S3; read units and queries are counted at the table's client. Its figures: docs/decisions/console.md.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
