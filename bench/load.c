@@ -1,12 +1,12 @@
 // A load generator at next to no cost: one epoll thread, keep-alive connections, 127.0.0.1 only.
 //
-//   load PORT CONNECTIONS RATE WARM_SECONDS SECONDS REQUEST_FILE
+//   load PORT CONNECTIONS RATE WARM_SECONDS SECONDS REQUEST_FILE [REQUESTS]
 //
-// REQUEST_FILE holds one whole HTTP request, head and body. RATE 0 is a closed loop: each connection sends its next request
+// REQUEST_FILE holds one whole HTTP request, head and body; or several of the same length, which are sent in turn. RATE 0 is a closed loop: each connection sends its next request
 // when it has the last one's answer. RATE n is an open loop: n requests a second fall due whatever happens, and a latency
 // counts from when its request was due, so that a stall is not hidden by the requests that it kept from being sent.
 // Prints "measuring" when the warm-up is over, then one line of JSON; times in it are microseconds. In streams, the
-// @nanoseconds@ of stub.c tell how long each chunk was under way.
+// @nanoseconds@ of stub.c (#letters# of converse.h) tell how long each chunk was under way.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +34,8 @@ typedef struct {
 } Samples;
 
 static int port, poll_fd, request_bytes, measuring;
-static char *request;
+static long request_count = 1, sent_count;
+static char *requests;
 static long done, chunks, failures, refused;
 static long long measured_from;
 static Samples latencies, first_chunks, transits;
@@ -73,6 +74,7 @@ static void reopen(Connection *c) {
 }
 
 static void send_request(Connection *c, long long due) {
+  char *request = requests + (sent_count++ % request_count) * request_bytes;
   for (int sent = 0; sent < request_bytes;) {
     int count = send(c->fd, request + sent, request_bytes - sent, MSG_NOSIGNAL);
     if (count > 0) sent += count;
@@ -94,12 +96,24 @@ static void read_head(Connection *c) {
   *end = '\r';
 }
 
+// The next stamp's nanoseconds; 0 when there is none (yet). Binary bytes may look like the beginning of one.
+static long long next_stamp(Connection *c) {
+  for (; c->scanned < c->filled; c->scanned++) {
+    char mark = c->buffer[c->scanned], zero = mark == '#' ? 'a' : '0';
+    if (mark != '@' && mark != '#') continue;
+    long long value = 0;
+    int at = c->scanned + 1;
+    for (; c->buffer[at] >= zero && c->buffer[at] <= zero + 9; at++) value = value * 10 + c->buffer[at] - zero;
+    if (at >= c->filled) return 0;
+    if (c->buffer[at] != mark || at < c->scanned + 10) continue;
+    c->scanned = at + 1;
+    return value;
+  }
+  return 0;
+}
+
 static void read_stamps(Connection *c, long long now) {
-  char *stamp, *end;
-  while ((stamp = memchr(c->buffer + c->scanned, '@', c->filled - c->scanned)) &&
-         (end = memchr(stamp + 1, '@', c->buffer + c->filled - stamp - 1))) {
-    c->scanned = end + 1 - c->buffer;
-    long long sent = atoll(stamp + 1);
+  for (long long sent; (sent = next_stamp(c));) {
     if (measuring && c->chunks == 0 && c->due >= measured_from) sample(&first_chunks, now - c->due);
     if (measuring && sent >= measured_from) sample(&transits, now - sent), chunks++;
     c->chunks++;
@@ -134,17 +148,19 @@ static int receive(Connection *c) {
 static void read_request(const char *path) {
   FILE *file = fopen(path, "r");
   if (!file) perror(path), exit(1);
-  request = malloc(1 << 20);
-  request_bytes = fread(request, 1, 1 << 20, file);
+  requests = malloc(16 << 20);
+  request_bytes = fread(requests, 1, 16 << 20, file) / request_count;
   fclose(file);
 }
 
 int main(int count, char **arguments) {
-  if (count != 7) return fprintf(stderr, "usage: load PORT CONNECTIONS RATE WARM_SECONDS SECONDS REQUEST_FILE\n"), 2;
+  if (count != 7 && count != 8)
+    return fprintf(stderr, "usage: load PORT CONNECTIONS RATE WARM_SECONDS SECONDS REQUEST_FILE [REQUESTS]\n"), 2;
   signal(SIGPIPE, SIG_IGN);
   port = atoi(arguments[1]);
   int size = atoi(arguments[2]), idle_count = 0;
   double rate = atof(arguments[3]), interval = rate > 0 ? 1e9 / rate : 0;
+  if (count == 8) request_count = atol(arguments[7]);
   read_request(arguments[6]);
   poll_fd = epoll_create1(0);
   int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { coreTime, foreignShare } from "./core-time.ts";
 import { CACHE, nativeProgram } from "./native-program.ts";
 import { CORE, nextLine, pinned } from "./pinned-process.ts";
-import { since, type ThreadCpu, threadCpu } from "./thread-cpu.ts";
+import { since, type ThreadCpu, threadCpu, threadsOf } from "./thread-cpu.ts";
 
 export interface Load {
   connections: number;
@@ -31,6 +31,8 @@ export interface Measured {
   cpu: ThreadCpu;
   /** Objects that S3 took meanwhile. */
   uploads: number;
+  /** Microseconds of CPU of each companion. */
+  farCpu: number[];
   /** Of the busier core, what went to processes that are none of this run's. */
   foreign: number;
 }
@@ -73,11 +75,12 @@ export function chatRequest(stream: boolean, extra: readonly string[] = []): Buf
 }
 
 /**
+ * @param target `request` is one on the wire, or `requests` of the same length one after the other, sent in turn
  * @param companions process ids of the far side
  * @param uploads reads how many objects S3 has taken so far
  */
 export async function drive(
-  target: { port: number; pid: number | null; request: Buffer },
+  target: { port: number; pid: number | null; request: Buffer; requests?: number },
   load: Load,
   companions: readonly number[],
   uploads: () => Promise<number> = async () => 0,
@@ -90,18 +93,22 @@ export async function drive(
     nativeProgram("load"),
     ...[port, connections, rate, warmSeconds, seconds].map(String),
     file,
+    String(target.requests ?? 1),
   ]);
   await nextLine(generator, "The load generator"); // "measuring"
   const ours = [pid === null ? [] : [pid], [generator.pid, process.pid, ...companions]];
   const cpu = () => (pid === null ? { main: 0, pool: 0, engine: 0, uploader: 0 } : threadCpu(pid));
-  const [before, coresBefore, uploadsBefore] = [cpu(), coreTime(ours), await uploads()];
+  const far = () =>
+    companions.map((one) => threadsOf(one).reduce((sum, { microseconds }) => sum + microseconds, 0));
+  const [before, coresBefore, farBefore, uploadsBefore] = [cpu(), coreTime(ours), far(), await uploads()];
   const line = await nextLine(generator, "The load generator");
-  const [after, coresAfter, uploadsAfter] = [cpu(), coreTime(ours), await uploads()];
-  const measured = JSON.parse(line) as Omit<Measured, "cpu" | "uploads" | "foreign">;
+  const [after, coresAfter, farAfter, uploadsAfter] = [cpu(), coreTime(ours), far(), await uploads()];
+  const farCpu = farAfter.map((time, at) => time - (farBefore[at] ?? 0));
+  const measured = JSON.parse(line) as Omit<Measured, "cpu" | "uploads" | "farCpu" | "foreign">;
   const foreign = foreignShare(
     coresBefore,
     coresAfter,
     pid === null ? [CORE.rest] : [CORE.underTest, CORE.rest],
   );
-  return { ...measured, cpu: since(before, after), uploads: uploadsAfter - uploadsBefore, foreign };
+  return { ...measured, cpu: since(before, after), uploads: uploadsAfter - uploadsBefore, farCpu, foreign };
 }

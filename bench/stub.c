@@ -8,6 +8,8 @@
 //   GET  /puts                      the number of PUTs so far
 //   POST with "stream":true         server-sent events: CHUNKS events, INTERVAL_US apart, the first after one interval;
 //                                   each carries @nanoseconds@ (CLOCK_MONOTONIC) of its own departure
+//   POST …/converse-stream          the same as Bedrock's ConverseStream (converse.h)
+//   POST …/converse                 an answer of Bedrock's Converse of about 1 KB
 //   POST else                       a chat completion of about 1 KB
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,13 +23,14 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "converse.h"
 
 #define MAX_FD 4096
 #define BUFFER_BYTES (256 * 1024)
 #define MAX_STREAMS 65536 // A power of two: the queue's indexes wrap.
 
 typedef struct {
-  int fd, filled, chunks_left, wants_usage, generation;
+  int fd, filled, chunks_left, wants_usage, converse, generation;
   char *buffer;
 } Connection;
 
@@ -44,6 +47,8 @@ static int generations, chunk_count;
 static long long interval_ns, put_count;
 static char completion[4096];
 static int completion_bytes;
+static char conversation[4096];
+static int conversation_bytes;
 
 static long long now_ns(void) {
   struct timespec t;
@@ -72,8 +77,10 @@ static void drop(Connection *c) {
 
 static int send_event(int fd, const char *event, int length) {
   char framed[1024];
-  int bytes = snprintf(framed, sizeof framed, "%x\r\n%.*s\r\n", length, length, event);
-  return send_all(fd, framed, bytes);
+  int bytes = sprintf(framed, "%x\r\n", length);
+  memcpy(framed + bytes, event, length);
+  memcpy(framed + bytes + length, "\r\n", 2);
+  return send_all(fd, framed, bytes + length + 2);
 }
 
 #define CHUNK_HEAD \
@@ -82,6 +89,7 @@ static int send_event(int fd, const char *event, int length) {
 
 static int send_chunk(Connection *c) {
   char event[768];
+  if (c->converse) return send_event(c->fd, event, converse_delta(event, now_ns()));
   int length = snprintf(event, sizeof event,
                         CHUNK_HEAD "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@%lld@ tok\"},\"logprobs\":null,"
                                    "\"finish_reason\":null}]}\n\n",
@@ -90,6 +98,10 @@ static int send_chunk(Connection *c) {
 }
 
 static int send_stream_end(Connection *c) {
+  if (c->converse) {
+    char events[768];
+    return send_event(c->fd, events, converse_end(events)) || SEND_TEXT(c->fd, "0\r\n\r\n");
+  }
   static const char usage[] = CHUNK_HEAD
       "\"choices\":[],\"usage\":{\"prompt_tokens\":412,\"completion_tokens\":50,\"total_tokens\":462}}\n\n";
   if (c->wants_usage && send_event(c->fd, usage, sizeof usage - 1)) return -1;
@@ -116,11 +128,18 @@ static int answer(Connection *c, const char *head, const char *body, int length)
     int bytes = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", digits, number);
     return send_all(c->fd, text, bytes);
   }
-  if (!memmem(body, length, "\"stream\":true", 13)) return send_all(c->fd, completion, completion_bytes);
+  c->converse = strstr(head, "/converse-stream") != NULL;
+  if (!c->converse && strstr(head, "/converse ")) return send_all(c->fd, conversation, conversation_bytes);
+  if (!c->converse && !memmem(body, length, "\"stream\":true", 13)) return send_all(c->fd, completion, completion_bytes);
   c->chunks_left = chunk_count;
   c->wants_usage = memmem(body, length, "\"include_usage\":true", 20) != NULL;
   c->generation = ++generations;
   turns[next_turn++ % MAX_STREAMS] = (Turn){c->fd, c->generation, now_ns() + interval_ns};
+  if (c->converse) {
+    char begin[256];
+    return SEND_TEXT(c->fd, CONVERSE_HEAD) ||
+           send_event(c->fd, begin, event_message(begin, "messageStart", "{\"role\":\"assistant\"}"));
+  }
   return SEND_TEXT(c->fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
                           "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n");
 }
@@ -168,6 +187,7 @@ static void make_completion(void) {
                               "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
                               "x-request-id: req_stub\r\n\r\n%s",
                               length, body);
+  conversation_bytes = converse_answer(conversation, sizeof conversation, content);
 }
 
 int main(int count, char **arguments) {
@@ -175,6 +195,7 @@ int main(int count, char **arguments) {
   chunk_count = atoi(arguments[1]);
   interval_ns = atoll(arguments[2]) * 1000;
   signal(SIGPIPE, SIG_IGN);
+  make_crc_table();
   make_completion();
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

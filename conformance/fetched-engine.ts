@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Kept between runs; git ignores it. */
@@ -18,17 +19,21 @@ export function need(program: string, flag: string, why: string): void {
 }
 
 /**
- * The engine's folder, filled by `fetch` if it is not there yet. What is half fetched is never taken for whole: the
+ * The engine's folder in `root`, filled by `fetch` if it is not there yet. What is half fetched is never taken for whole: the
  * folder gets its name when all is in it.
  * @throws {NotHere} when it cannot be fetched
  */
-export async function fetched(name: string, fetch: (folder: string) => Promise<void>): Promise<string> {
-  const folder = `${CACHE}${name}`;
+export async function fetched(
+  name: string,
+  fetch: (folder: string) => Promise<void>,
+  root = CACHE,
+): Promise<string> {
+  const folder = `${root}${name}`;
   if (existsSync(folder)) return folder;
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  console.log(`[conformance] fetching ${name} into .cache/conformance (once) ...`);
+  console.log(`[conformance] fetching ${name} into ${relative(process.cwd(), root)} (once) ...`);
   const started = Date.now();
   const progress = setInterval(() => {
     console.log(`[conformance] ... still fetching ${name}, ${Math.round((Date.now() - started) / 1000)} s`);

@@ -130,8 +130,10 @@ describe.each(both)("the digests of %s", (stage, plan) => {
 
 describe.each(both)("the queue of %s", (_, plan) => {
   test("feeds the ingest function in batches, with answers for each message", () => {
-    const [mapping] = ofType(plan, "aws:lambda/eventSourceMapping:EventSourceMapping");
     const queue = only(plan, "aws:sqs/queue:Queue", "IngestQueueQueue").inputs;
+    const mapping = ofType(plan, "aws:lambda/eventSourceMapping:EventSourceMapping").find(({ inputs }) =>
+      String(inputs.eventSourceArn).endsWith(`:${queue.name}`),
+    );
     expect(mapping?.inputs).toMatchObject({
       eventSourceArn: expect.stringMatching(new RegExp(`:${queue.name}$`)),
       batchSize: 100,

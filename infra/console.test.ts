@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
-import { ofType, only } from "./plan/resource.ts";
+import { ofType, only, rightsOf } from "./plan/resource.ts";
 
 const plans = [
   ["prod", await planOf("prod")],
@@ -44,6 +44,52 @@ describe.each(plans)("the console of %s", (stage, plan) => {
       // How to sign in is said before anybody has.
       const open = route.inputs.routeKey === "GET /config.json";
       expect(route.inputs.authorizationType ?? "NONE", route.name).toBe(open ? "NONE" : "JWT");
+    }
+  });
+
+  test("makes exports from a queue into a bucket that forgets them, one job at a time", () => {
+    const queue = only(plan, "aws:sqs/queue:Queue", "ExportQueueQueue").inputs;
+    expect(queue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * 900);
+    expect(JSON.parse(queue.redrivePolicy)).toMatchObject({
+      deadLetterTargetArn: expect.stringContaining(":llm-audit-exports-dlq"),
+      maxReceiveCount: 3,
+    });
+    const mapping = ofType(plan, "aws:lambda/eventSourceMapping:EventSourceMapping").find(({ inputs }) =>
+      String(inputs.eventSourceArn).endsWith(`:${queue.name}`),
+    );
+    expect(mapping?.inputs).toMatchObject({
+      batchSize: 1,
+      functionResponseTypes: ["ReportBatchItemFailures"],
+    });
+    const lifecycle = only(
+      plan,
+      "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+      "ExportBucketLifecycle",
+    );
+    expect(lifecycle.inputs.rules[0].expiration).toEqual({ days: 7 });
+  });
+
+  test("counts for its charts every minute, never twice at once", () => {
+    expect(only(plan, "aws:scheduler/schedule:Schedule", "RollupSchedule").inputs).toMatchObject({
+      scheduleExpression: "rate(1 minute)",
+    });
+    expect(only(plan, "aws:lambda/function:Function", "RollupHandlerFunction").inputs).toMatchObject({
+      reservedConcurrentExecutions: 1,
+    });
+  });
+
+  test("may write export jobs and rollups into the audit table, and no rows", () => {
+    for (const [role, prefix] of [
+      ["ConsoleApiFunctionRole", "export#*"],
+      ["RollupHandlerRole", "rollup#*"],
+    ] as const) {
+      const { statements } = rightsOf(plan, only(plan, "aws:iam/role:Role", role));
+      const writes = statements.filter(({ Action }) =>
+        Action.some((a) => /dynamodb:(Put|Delete|BatchWrite)/.test(a)),
+      );
+      expect(writes).toHaveLength(1);
+      expect(JSON.stringify(writes)).toContain(prefix);
+      expect(JSON.stringify(writes)).toContain("dynamodb:LeadingKeys");
     }
   });
 

@@ -2,6 +2,7 @@
 import { DIGEST_PREFIX } from "@central-llm/core/digest";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
 import { LEDGER_PREFIX } from "@central-llm/core/reconcile-ledger";
+import { alarm } from "./alarm.ts";
 import { deadLetterQueue, queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
 import { table } from "./audit-table.ts";
@@ -93,6 +94,34 @@ if (handler.written) {
   // How to sign in is said before anybody has.
   api.route("GET /config.json", arn);
 }
+alarm("ConsoleApiErrors", {
+  name: `${handler.name}-errors`,
+  description: "The console's API dies or runs out of time: its log says in which route.",
+  metric: {
+    namespace: "AWS/Lambda",
+    metricName: "Errors",
+    dimensions: { FunctionName: named(handler.name) },
+    statistic: "Sum",
+    period: 300,
+  },
+  threshold: { above: 0 },
+  periods: 1,
+});
+alarm("ConsoleApiFailures", {
+  name: `${handler.name}-failures`,
+  description:
+    "The console's API answers with errors of its own, or cannot record accesses and so grants none.",
+  metric: {
+    namespace: "CentralLLM",
+    metricName: "ApiFailures",
+    dimensions: { service: handler.name },
+    statistic: "Sum",
+    period: 300,
+  },
+  threshold: { above: 2 },
+  periods: 1,
+});
+
 const securityHeaders = new aws.cloudfront.ResponseHeadersPolicy("ConsoleHeaders", {
   name: named("central-llm-console"),
   securityHeadersConfig: {

@@ -19,7 +19,7 @@ import { named } from "./stage.ts";
 
 /** A bucket of its own: the trail's keeps everything, files are to be gone after a week. */
 export const bucket = encryptedBucket("ExportBucket", {
-  name: named(EXPORT_BUCKET),
+  name: `${named(EXPORT_BUCKET)}-{account-id}`,
   lifecycle: { glacierAfterDays: null, expireAfterDays: KEPT_DAYS },
 });
 
@@ -68,14 +68,36 @@ queue.subscribe(
   },
 );
 
+const sqs = (of: sst.aws.Queue, metricName: string) => ({
+  namespace: "AWS/SQS",
+  metricName,
+  dimensions: { QueueName: of.nodes.queue.name },
+  statistic: "Maximum",
+  period: 300,
+});
+
 alarm("ExportsFailed", {
   name: "llm-audit-exports-dlq-not-empty",
   description: "An export job was given up: its function died again and again. Its owner can start it again.",
+  metric: sqs(failures, "ApproximateNumberOfMessagesVisible"),
+  threshold: { above: 0 },
+  periods: 1,
+});
+alarm("ExportsWait", {
+  name: "llm-audit-exports-behind",
+  description: "An export has waited for over half an hour: large ones hold up others.",
+  metric: sqs(queue, "ApproximateAgeOfOldestMessage"),
+  threshold: { above: 1_800 },
+  periods: 1,
+});
+alarm("ExportErrors", {
+  name: `${LAMBDA_FUNCTIONS.export.name}-errors`,
+  description: "The export function failed as a whole; a job's own failure is shown to its owner.",
   metric: {
-    namespace: "AWS/SQS",
-    metricName: "ApproximateNumberOfMessagesVisible",
-    dimensions: { QueueName: failures.nodes.queue.name },
-    statistic: "Maximum",
+    namespace: "AWS/Lambda",
+    metricName: "Errors",
+    dimensions: { FunctionName: named(LAMBDA_FUNCTIONS.export.name) },
+    statistic: "Sum",
     period: 300,
   },
   threshold: { above: 0 },

@@ -15,7 +15,7 @@ const RULES: [component: string, rule: RegExp][] = [
     /Gateway(?!NatGateway)(?!.*natGateway)|MasterKey|AlbGroup|Alb(From|To)|FargateGroup|Tasks(From|To)|AccessLogBucket/,
   ],
   ["central", /Central|API_?Gateway|apigateway\/|NlbGroup/],
-  ["console", /Console|cloudfront|apigatewayv2|cognito/],
+  ["console", /Console|cloudfront|apigatewayv2|cognito|:(Export|Rollup)|LlmAudit(Api|Export|Rollup)/],
   ["schedules", /Reconcile|Digest(?!s)/],
   ["audit ingest", /Ingest|LlmAudit|NewAuditObject|Replay/],
   ["audit table", /AuditTable/],

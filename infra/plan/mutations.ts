@@ -86,4 +86,13 @@ export const MUTATIONS: Mutation[] = [
   monitoring("alarm.ts", "alarmActions: [topic.arn]", "alarmActions: []"),
   monitoring("gateway-alarms.ts", "threshold: { above: 3 }", "threshold: { above: 30 }"),
   centralAlarms("central-monitoring.ts", '"desired - running"', '"running - desired"'),
+  audit("digest-key.ts", 'keyUsage: "SIGN_VERIFY"', 'keyUsage: "ENCRYPT_DECRYPT"'),
+  audit("schedules.ts", "cron(30 * * * ? *)", "cron(0 * * * ? *)"),
+  audit("schedules.ts", "SIGNING_KEY_ID: signingKey.arn", "SIGNING_KEY_ID: key.arn"),
+  permissions("schedules.ts", '"kms:GetPublicKey"]', '"kms:GetPublicKey", "kms:ScheduleKeyDeletion"]'),
+  permissions("audit-ingest.ts", ', "sqs:ChangeMessageVisibility"', ""),
+  centralAlarms("schedules.ts", 'missingData: "breaching"', 'missingData: "notBreaching"'),
+  api("central-api.ts", "String(known.status)", '"500"'),
+  gateway("gateway-service.ts", "DATABASE_HOST: database.address,", ""),
+  gateway("gateway-service.ts", "GATEWAY_ENGINE: configured.engine", 'GATEWAY_ENGINE: "native"'),
 ];

@@ -157,13 +157,23 @@ const queue = () => ({
 });
 
 describe("events become rows", () => {
-  test("one row an object, with the seeds' attributes; one BatchWriteItem for the batch", async () => {
+  test("a timely row costs no write beside its own", async () => {
+    const time = Date.now();
+    await put(sample({ receivedAt: new Date(time).toISOString(), requestId: requestIdAt(time) }));
+    endpoint.operations.reset();
+    expect((await ingestQueue()).failures).toEqual([]);
+    expect(endpoint.operations.count("dynamodb.BatchWriteItem")).toBe(1);
+    expect(endpoint.operations.count("dynamodb.PutItem")).toBe(0);
+  });
+
+  test("one row an object, with the seeds' attributes; one BatchWriteItem for the batch, one for the minutes of late rows", async () => {
     const made = records(10, "rows");
     const keys = await Promise.all(made.map((record) => put(record)));
     endpoint.operations.reset();
     const { failures } = await ingestQueue();
     expect(failures).toEqual([]);
-    expect(endpoint.operations.count("dynamodb.BatchWriteItem")).toBe(1);
+    // These rows are days old: the charts have to count their minute again.
+    expect(endpoint.operations.count("dynamodb.BatchWriteItem")).toBe(2);
     expect(endpoint.operations.count("s3.GetObject")).toBe(10);
     const rows = await rowsOf("rows");
     expect(rows.map(({ auditObjectKey }) => auditObjectKey?.S)).toEqual(keys);

@@ -179,6 +179,60 @@ test("the page is served with its headers, deep links lead to it, nothing else i
   expect((await fetch(`${url}/`, { method: "POST" })).status).toBe(405);
 });
 
+test("an admin makes, limits, rotates and blocks keys of the gateway; others see them at most", {
+  timeout: 60_000,
+}, async () => {
+  const { tokens } = await signInAs("admin");
+  const send = (method: string, path: string, body: object = {}) =>
+    api(path, tokens.access_token, { method, body: JSON.stringify(body) });
+  const chat = (key: string) =>
+    fetch(`${instance.env.GATEWAY_URL}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+
+  const made = await send("POST", "/api/keys", {
+    alias: "team-a",
+    userId: "ann",
+    rpmLimit: 7,
+    maxBudgetUsd: 5,
+  });
+  expect(made.status).toBe(201);
+  const { key, secret } = (await made.json()) as { key: Record<string, unknown>; secret: string };
+  expect(key).toMatchObject({ alias: "team-a", userId: "ann", rpmLimit: 7, maxBudgetUsd: 5, blocked: false });
+  expect((await chat(secret)).status).toBe(200);
+
+  const path = `/api/keys/${key.keyId}`;
+  const changed = await json(send("PATCH", path, { rpmLimit: 9, maxBudgetUsd: null }));
+  expect(changed.key).toMatchObject({ rpmLimit: 9, maxBudgetUsd: null, alias: "team-a" });
+  expect((await json(send("POST", `${path}/block`))).key.blocked).toBe(true);
+  await vi.waitFor(async () => expect((await chat(secret)).status).not.toBe(200), { timeout: 10_000 });
+  expect((await json(send("POST", `${path}/unblock`))).key.blocked).toBe(false);
+
+  const rotated = await json(send("POST", `${path}/rotate`));
+  expect(rotated.key.keyId).not.toBe(key.keyId);
+  await vi.waitFor(async () => expect((await chat(rotated.secret)).status).toBe(200), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await chat(secret)).status).toBe(401), { timeout: 10_000 });
+  expect((await send("POST", `${path}/block`)).status).toBe(404);
+  const taken = await send("POST", "/api/keys", { alias: "team-a" });
+  expect([taken.status, (await json(Promise.resolve(taken))).error.code]).toEqual([422, "gateway_refused"]);
+
+  const { tokens: reader } = await signInAs("operator");
+  const listed = await json(api("/api/keys?alias=team-a", reader.access_token));
+  expect(listed).toMatchObject({ total: 1, keys: [{ keyId: rotated.key.keyId }] });
+  expect(JSON.stringify(listed)).not.toContain(rotated.secret);
+  const { budgets } = await json(api("/api/budgets", reader.access_token));
+  expect(budgets.every(({ used }: { used: number }) => used >= 0)).toBe(true);
+  // Who did it is in the trail before the gateway was asked.
+  await vi.waitFor(
+    async () => {
+      const log = await json(api("/api/access-log?user=admin", tokens.access_token));
+      const actions = log.entries.map(({ action }: { action: string }) => action);
+      expect(actions).toEqual(
+        expect.arrayContaining(["create_key", "change_key", "block_key", "unblock_key", "rotate_key"]),
+      );
+    },
+    { timeout: 20_000, interval: 300 },
+  );
+});
+
 test("a call is found, charted and exported within seconds", { timeout: 60_000 }, async () => {
   const { tokens } = await signInAs("auditor");
   const ask = (path: string, init?: RequestInit) => json(api(path, tokens.access_token, init));

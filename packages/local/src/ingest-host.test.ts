@@ -9,11 +9,12 @@ import { objectKey } from "@central-llm/core/audit-key";
 import { requestIdAt, sample } from "@central-llm/core/audit-record-sample";
 import * as S3Event from "@central-llm/core/s3-event";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AuditPlatform, CREDENTIALS, clientSettings, createAuditPlatform } from "./audit-platform.ts";
+import { type AuditPlatform, clientSettings, createAuditPlatform } from "./audit-platform.ts";
 import { type AwsEndpoint, startAwsEndpoint } from "./aws-endpoint.ts";
 import { openLog } from "./process-log.ts";
 import { childrenOf, signalled } from "./process-tree.ts";
 import { type StartedProgram, spawnProgram } from "./supervised-process.ts";
+import { lambdaProgram } from "./testing/lambda-program.ts";
 
 let endpoint: AwsEndpoint;
 let platform: AuditPlatform;
@@ -30,23 +31,7 @@ beforeEach(async () => {
   const client = clientSettings(endpoint);
   [s3, sqs, dynamoDb] = [new S3Client(client), new SQSClient(client), new DynamoDBClient(client)];
   host = spawnProgram(
-    {
-      name: "lambda",
-      file: join(import.meta.dirname, "lambda-main.ts"),
-      environment: {
-        AWS_ENDPOINT_URL: endpoint.url,
-        AWS_REGION: endpoint.region,
-        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-        TABLE_NAME: platform.tableName,
-        INGEST_QUEUE_URL: platform.ingestQueueUrl,
-        AUDIT_DLQ_URL: platform.deadLetterQueueUrl,
-        AUDIT_BUCKET: platform.bucket,
-        AUDIT_PREFIX: platform.prefix,
-        RETRY_AFTER: "0",
-      },
-      healthUrl: null,
-    },
+    lambdaProgram(endpoint, platform),
     openLog(folder, "lambda", () => {}),
   );
   await host.listening;
@@ -61,7 +46,8 @@ afterEach(async () => {
 
 async function rows(): Promise<string[]> {
   const { Items = [] } = await dynamoDb.send(new ScanCommand({ TableName: platform.tableName }));
-  return Items.map(({ auditObjectKey }) => auditObjectKey?.S ?? "").sort();
+  // The table also holds the charts' counts.
+  return Items.flatMap(({ auditObjectKey }) => auditObjectKey?.S ?? []).sort();
 }
 
 async function waiting(QueueUrl: string): Promise<number> {

@@ -5,7 +5,7 @@
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { type Dispatcher, Pool } from "undici";
-import { S3Signer } from "./s3-signature.ts";
+import { AwsSigner } from "./aws-signature.ts";
 
 export interface StoreOptions {
   bucket: string;
@@ -76,7 +76,7 @@ export class ObjectStore {
   readonly #pool: Pool;
   readonly #host: string;
   readonly #pathPrefix: string;
-  readonly #signer: S3Signer;
+  readonly #signer: AwsSigner;
   readonly #provider = defaultProvider();
   #credentials: AwsCredentialIdentity | null = null;
   /** Server's time minus ours, learnt from a refusal: a stepped clock must not stop the audit. */
@@ -96,7 +96,7 @@ export class ObjectStore {
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
     });
-    this.#signer = new S3Signer(options.region);
+    this.#signer = new AwsSigner("s3", options.region);
   }
 
   /**

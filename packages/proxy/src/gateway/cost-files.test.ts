@@ -148,7 +148,7 @@ test("of many processes, one does the work; when S3 is away it is told, and the 
   const now = at("2026-06-01T12:00:00");
   const holder = database.session("holder", 5_000);
   await holder.connect();
-  await holder.query("SELECT pg_advisory_lock(7164390021)");
+  await holder.query("SELECT pg_advisory_lock(7164390022)");
   expect(await costFiles().update(now)).toBeNull();
   await holder.end();
   await expect(costFiles("http://127.0.0.1:9").update(now)).rejects.toThrow();

@@ -11,7 +11,7 @@ import type { Database } from "./database.ts";
 
 /** How far back a file that was never finished is made up for: everybody was away, or S3 was. */
 const LOOK_BACK_MS = 31 * 86_400_000;
-const LOCK = 7_164_390_021;
+const LOCK = 7_164_390_022;
 
 export interface CostFilesOptions {
   database: Pick<Database, "session">;

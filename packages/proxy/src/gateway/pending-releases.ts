@@ -3,6 +3,7 @@
  * A client that asks again at once must not be refused for what it has already ended.
  */
 import type { Refusal } from "@central-llm/core/rate-limit";
+import { type Openable, OpenList } from "../open-list.ts";
 import type { Reservation } from "./admission.ts";
 
 type Owner = Pick<Reservation, "token" | "userId" | "teamId">;
@@ -10,24 +11,19 @@ type Owner = Pick<Reservation, "token" | "userId" | "teamId">;
 /** Longer than a settlement takes; while the database is away it is not waited for. */
 const PATIENCE_MS = 500;
 
+interface Pending extends Openable {
+  owner: Owner;
+  booked: Promise<void>;
+}
+
 export class PendingReleases {
-  readonly #pending = new Map<string, Set<Promise<void>>>();
+  readonly #open = new OpenList<Pending>();
 
   /** @param booked never rejects */
   add(owner: Owner, booked: Promise<void>): void {
-    const names = namesOf(owner);
-    for (const name of names) {
-      const set = this.#pending.get(name);
-      if (set) set.add(booked);
-      else this.#pending.set(name, new Set([booked]));
-    }
-    booked.finally(() => {
-      for (const name of names) {
-        const set = this.#pending.get(name);
-        set?.delete(booked);
-        if (set?.size === 0) this.#pending.delete(name);
-      }
-    });
+    const pending = { slot: -1, owner, booked };
+    this.#open.add(pending);
+    booked.then(() => this.#open.delete(pending));
   }
 
   /** @returns whether asking again may help: something that this limit counts is booked now */
@@ -37,9 +33,10 @@ export class PendingReleases {
       (refusal.reason === "over_budget" && refusal.reserved > 0);
     if (!held) return false;
     const { scope } = refusal;
-    const id = scope === "user" ? owner.userId : scope === "team" ? owner.teamId : owner.token;
-    const pending = this.#pending.get(`${scope === "model" ? "api_key" : scope}:${id}`);
-    if (!pending) return false;
+    const name = scope === "user" ? "userId" : scope === "team" ? "teamId" : "token";
+    // Only who is refused looks through the list; that is cheaper than to keep it by owner for everybody.
+    const pending = [...this.#open].flatMap((one) => (one.owner[name] === owner[name] ? [one.booked] : []));
+    if (pending.length === 0) return false;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PATIENCE_MS);
@@ -48,11 +45,4 @@ export class PendingReleases {
     clearTimeout(timer);
     return true;
   }
-}
-
-function namesOf({ token, userId, teamId }: Owner): string[] {
-  const names = [`api_key:${token}`];
-  if (userId !== null) names.push(`user:${userId}`);
-  if (teamId !== null) names.push(`team:${teamId}`);
-  return names;
 }

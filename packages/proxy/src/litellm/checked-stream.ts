@@ -57,7 +57,7 @@ export class CheckedStream {
     const passed: Passed = { bytes: [], stop: null };
     const { rest } = this.#blocks;
     // A last line without its empty line is an event to lenient readers, so it is one here.
-    if (rest.length > 0) this.#event(Buffer.concat([rest, Buffer.from("\n\n")]), passed);
+    if (rest.length > 0) this.#event(rest, passed, "\n\n");
     if (passed.stop === null) this.#make(this.#filter.end(), null, passed);
     return this.#ended(passed);
   }
@@ -72,8 +72,9 @@ export class CheckedStream {
     }
   }
 
-  #event(block: Buffer, passed: Passed): void {
-    const [event] = parseEvents(block.toString("utf8"));
+  /** @param end what the event lacks still */
+  #event(block: Buffer, passed: Passed, end = ""): void {
+    const [event] = parseEvents(block.toString("utf8") + end);
     // A comment, which keeps the connection alive.
     if (event === undefined) return this.#same(block, passed);
     if (event.data === "[DONE]") {
@@ -88,9 +89,11 @@ export class CheckedStream {
       return;
     }
     this.said.hear(json);
-    if (this.#hidesUsage && isUsage(json)) return;
+    const shown = this.#hidesUsage && isObject(json.usage) ? withoutUsage(json) : json;
+    if (shown === null) return;
+    if (shown !== json) this.#differs = true;
     this.#came.push(block);
-    this.#make(this.#filter.push(json), event, passed);
+    this.#make(this.#filter.push(shown), event, passed);
   }
 
   #same(block: Buffer, passed: Passed): void {
@@ -136,5 +139,19 @@ export function errorEvent(door: Door, error: ApiError): string {
   return `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param })}\n\n`;
 }
 
-const isUsage = (event: Json) =>
-  Array.isArray(event.choices) && event.choices.length === 0 && isObject(event.usage);
+/**
+ * LiteLLM's last chunk has a choice without anything in it beside the usage; OpenAI's has no choice at all.
+ * @returns null when nothing is left of it
+ */
+function withoutUsage({ usage: _hidden, ...event }: Json): Json | null {
+  const choices = Array.isArray(event.choices) ? event.choices : [];
+  return choices.every(isEmpty) ? null : event;
+}
+
+function isEmpty(choice: unknown): boolean {
+  if (!isObject(choice) || typeof choice.text === "string" || (choice.finish_reason ?? null) !== null)
+    return false;
+  return (
+    !isObject(choice.delta) || Object.values(choice.delta).every((member) => member === null || member === "")
+  );
+}

@@ -82,7 +82,15 @@ export function doorOf(method: string, path: string): Door | null {
 
 /** A key in a path is named by its place alone: `/key/{key}/regenerate`. */
 function withoutKeys(path: string): string {
-  return path
+  return decoded(path)
     .replace(/^(\/key)\/[^/]+(\/(?:regenerate|reset_spend))$/, "$1/{key}$2")
     .replaceAll(/\/[^/]*sk-[^/]*/gi, "/{key}");
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // LiteLLM reads it in its own way, or refuses it.
+  }
 }

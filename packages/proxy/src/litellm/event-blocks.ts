@@ -2,8 +2,8 @@
 const NOTHING = Buffer.alloc(0);
 /** An image in an event is large; what is larger than this is no event. */
 const LARGEST_EVENT = 16 * 1024 * 1024;
-/** The end of an event is an empty line (WHATWG HTML §9.2.6): two line ends, of three kinds. */
-const END = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))/g;
+/** The end of an event is an empty line (WHATWG HTML §9.2.6): two line ends, of three kinds. What a last CR is, the next byte says. */
+const END = /(?:\r\n|\n|\r(?!\n|$))(?:\r\n|\n|\r(?!\n|$))/g;
 /** A line end may be cut in two by the border of a chunk. */
 const LONGEST_END = 4;
 

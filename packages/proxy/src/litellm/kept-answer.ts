@@ -2,6 +2,7 @@
 import { type KeptBody, keptJson, NO_BODY } from "../gateway/audited-call.ts";
 import type { PiiGuard } from "../gateway/pii-guard.ts";
 import { GatheredBytes } from "../gathered-bytes.ts";
+import type { BufferBudget } from "../request-body.ts";
 import { assembleStream, parseObject } from "../stream-assembly.ts";
 import type { Json } from "./said.ts";
 import { withoutSecrets } from "./without-secrets.ts";
@@ -12,22 +13,36 @@ type Form = "none" | "checked" | "error" | "numbers" | "stream";
 export class KeptAnswer {
   readonly #limit: number;
   readonly #guard: PiiGuard;
+  readonly #budget: BufferBudget;
   readonly #gathered = new GatheredBytes();
+  #taken = 0;
   #truncated = false;
   #checked: unknown = null;
   form: Form = "none";
 
   /** @param limit bytes that are kept */
-  constructor(limit: number, guard: PiiGuard) {
+  constructor(limit: number, guard: PiiGuard, budget: BufferBudget) {
     this.#limit = limit;
     this.#guard = guard;
+    this.#budget = budget;
   }
 
   /** What came of LiteLLM. */
   add(chunk: Buffer): void {
     const room = this.#limit - this.#gathered.length;
     if (chunk.length > room) this.#truncated = true;
-    if (room > 0) this.#gathered.add(chunk.subarray(0, room), 0);
+    if (room <= 0) return;
+    this.#gathered.add(chunk.subarray(0, room), 0);
+    // It has begun and is not refused: its memory counts against the requests to come.
+    this.#budget.used += this.#gathered.held - this.#taken;
+    this.#taken = this.#gathered.held;
+  }
+
+  /** Gives its memory back to the budget. */
+  release(): void {
+    this.#budget.give(this.#taken);
+    this.#taken = 0;
+    this.#gathered.clear();
   }
 
   /** An answer that the filter has read, with what it found replaced. */

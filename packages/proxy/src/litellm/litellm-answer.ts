@@ -42,6 +42,7 @@ export function unreadable(call: LitellmCall, cause: string): RefusedRequest {
 export async function passOn(call: LitellmCall, answer: Answer, hidesUsage: boolean): Promise<Ended> {
   const { statusCode, headers } = answer;
   const { door, audited } = call;
+  call.told = toldBy(headers);
   const isGood = statusCode >= 200 && statusCode < 300;
   const forwarded = forwardedToClient(headers, audited.name);
   if (door.answer !== "text" || !isGood) {
@@ -50,7 +51,6 @@ export async function passOn(call: LitellmCall, answer: Answer, hidesUsage: bool
     return relay(call, answer, forwarded);
   }
   if ((headers["content-encoding"] ?? "identity") !== "identity") {
-    answer.body.destroy();
     throw unreadable(call, "a packed answer");
   }
   if (String(headers["content-type"]).startsWith("text/event-stream")) {
@@ -58,6 +58,12 @@ export async function passOn(call: LitellmCall, answer: Answer, hidesUsage: bool
     return passStream(call, answer, forwarded, hidesUsage);
   }
   return passWhole(call, answer, forwarded);
+}
+
+function toldBy(headers: Answer["headers"]): LitellmCall["told"] {
+  const named = { cost: "response-cost", group: "model-group", modelId: "model-id" };
+  const found = Object.entries(named).map(([name, header]) => [name, headers[`x-litellm-${header}`]]);
+  return Object.fromEntries(found.filter(([, value]) => typeof value === "string"));
 }
 
 /** From here on it is LiteLLM's answer that the record tells of. */

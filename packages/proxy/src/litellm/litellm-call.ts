@@ -39,6 +39,8 @@ export class LitellmCall {
   /** Of the answer's head, as LiteLLM or we gave it. */
   status = 0;
   headers: Record<string, string> = {};
+  /** LiteLLM's headers about the call, also of an answer that the filter keeps back. */
+  told: { cost?: string; group?: string; modelId?: string } = {};
   stream: CheckedStream | null = null;
   readonly #said = new Said();
 
@@ -51,7 +53,7 @@ export class LitellmCall {
     this.audited = new AuditedCall(capture, request);
     this.body = new RequestBody(config.MAX_BODY_BYTES, budget);
     this.writer = new AnswerWriter(response, config.IDLE_TIMEOUT_MS);
-    this.answer = new KeptAnswer(config.AUDIT_MAX_BODY_BYTES, gateway.guard);
+    this.answer = new KeptAnswer(config.AUDIT_MAX_BODY_BYTES, gateway.guard, budget);
   }
 
   /** Path and query as the client wrote them. */

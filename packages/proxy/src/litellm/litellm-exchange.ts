@@ -6,7 +6,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type ApiError, errorBody } from "@central-llm/core/api-error";
 import { anthropicErrorBody } from "../gateway/anthropic-error.ts";
-import type { KeptBody } from "../gateway/audited-call.ts";
 import type { GatewayExchange } from "../gateway/gateway.ts";
 import { RefusedRequest, refusalOf } from "../gateway/refused-request.ts";
 import { linger } from "../linger.ts";
@@ -17,6 +16,7 @@ import { denial, type Ended, endedBy, errorType } from "./ended.ts";
 import { LitellmCall } from "./litellm-call.ts";
 import type { LitellmGateway } from "./litellm-gateway.ts";
 import { serve } from "./litellm-pipeline.ts";
+import { writeEnd } from "./written-end.ts";
 
 export class LitellmExchange implements GatewayExchange {
   slot = -1;
@@ -103,7 +103,7 @@ export class LitellmExchange implements GatewayExchange {
     if (this.#done) return;
     this.#done = true;
     const call = this.#call;
-    const { door, audited, answer, writer, stream } = call;
+    const { door, audited, answer, stream } = call;
     const type = own ? null : errorType(answer.json);
     const ended = own === null && passed.outcome === "completed" ? endedBy(call.status, type) : passed;
     const denied = own ? null : denial(call.status, type, call.key);
@@ -111,33 +111,10 @@ export class LitellmExchange implements GatewayExchange {
     if (stream) call.answerFindings = stream.findings;
     if (door.audited) {
       try {
+        // Who shows no valid key leaves no text behind, whatever was written ahead.
         const isStranger = call.caller.kind === "stranger" || call.caller.kind === "none";
         if (denied !== null && isStranger) call.forget();
-        const { usage } = call.said;
-        const served = call.said.model ?? call.headers["x-litellm-model-id"] ?? null;
-        const cost = call.said.cost(call.headers["x-litellm-response-cost"], [served, call.model]);
-        if (cost && !own)
-          this.#gateway.counts.spend.inc(
-            { model: call.headers["x-litellm-model-group"] ?? "unknown" },
-            cost.usd,
-          );
-        const kept: KeptBody = own
-          ? { bytes: own, kind: "json" }
-          : answer.kept(writer.sha256(), call.answerFindings.length > 0);
-        audited.end(
-          {
-            status: call.status,
-            ...ended,
-            headers: call.headers,
-            body: kept,
-            bodyBytes: own ? own.length : writer.sentBytes,
-            chunks: stream ? writer.chunks : 0,
-            firstByteAt: stream ? writer.firstByteAt : null,
-            call: { served, usage, cost },
-            policy: call.auditPolicy,
-          },
-          () => call.facts(),
-        );
+        writeEnd(call, ended, own);
       } catch (problem) {
         this.#gateway.metrics.lost.inc();
         this.#gateway.log.error({ requestId: audited.name, err: problem }, "A request could not be recorded");
@@ -147,7 +124,8 @@ export class LitellmExchange implements GatewayExchange {
   }
 
   #finish({ outcome }: Ended): void {
-    const { left, body, audited, writer, door, status, findings, answerFindings, stream } = this.#call;
+    const { left, body, answer, audited, writer, door, status, findings, answerFindings, stream } =
+      this.#call;
     const { metrics, counts } = this.#gateway;
     const first = stream && writer.firstByteAt !== null ? writer.firstByteAt - audited.startedAt : null;
     const route = door.kind === "admin" ? "admin" : routeOf(door.path);
@@ -160,6 +138,7 @@ export class LitellmExchange implements GatewayExchange {
     // Ends the call at LiteLLM, where there still is one.
     left.abort();
     body.release();
+    answer.release();
     this.#gateway.leave(this);
   }
 }

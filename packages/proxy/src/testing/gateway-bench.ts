@@ -6,16 +6,12 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { AuditRecord } from "@central-llm/core/audit-record";
 import * as AuditTable from "@central-llm/core/audit-table";
 import * as RequestLookUp from "@central-llm/core/request-look-up";
-import {
-  type AuditPlatform,
-  CREDENTIALS,
-  clientSettings,
-  createAuditPlatform,
-} from "@central-llm/local/audit-platform";
+import { type AuditPlatform, clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
 import { type BedrockStandIn, startBedrockStandIn } from "@central-llm/local/bedrock-stand-in";
 import { openLog } from "@central-llm/local/process-log";
 import { spawnProgram } from "@central-llm/local/supervised-process";
+import { lambdaProgram } from "@central-llm/local/testing/lambda-program";
 import pg from "pg";
 import { startGateway } from "../gateway/gateway-server.ts";
 import { AuditTrail, type StoredRecord } from "./audit-trail.ts";
@@ -150,25 +146,9 @@ export class GatewayBench {
   }
 
   async #startIngest(): Promise<void> {
-    const { platform, aws } = this;
+    const program = lambdaProgram(this.aws, this.platform);
     const host = spawnProgram(
-      {
-        name: "lambda",
-        file: new URL("../../../local/src/lambda-main.ts", import.meta.url).pathname,
-        environment: {
-          AWS_ENDPOINT_URL: aws.url,
-          AWS_REGION: aws.region,
-          AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-          TABLE_NAME: platform.tableName,
-          INGEST_QUEUE_URL: platform.ingestQueueUrl,
-          AUDIT_DLQ_URL: platform.deadLetterQueueUrl,
-          AUDIT_BUCKET: platform.bucket,
-          AUDIT_PREFIX: platform.prefix,
-          RETRY_AFTER: "0",
-        },
-        healthUrl: null,
-      },
+      program,
       openLog(this.folder, "lambda", () => {}),
     );
     this.#stops.push(() => host.child.kill("SIGKILL"));

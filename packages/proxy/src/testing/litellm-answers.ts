@@ -17,7 +17,7 @@ export function answerOf(path: string, body: Json, says: string | null, size: nu
       if (!body.stream) return { json: Chat.chatCompletion(body, answer) };
       const chunks =
         says === null ? Chat.chatChunks(body, answer) : inPieces(Chat.chatChunks(body, answer), says, size);
-      return { events: [...chunks.map(data), "data: [DONE]\n\n"] };
+      return { events: [...chunks.map(likeLitellm).map(data), "data: [DONE]\n\n"] };
     }
     case "/v1/completions": {
       const answer = Chat.completionAnswer(body);
@@ -42,6 +42,10 @@ export function answerOf(path: string, body: Json, says: string | null, size: nu
       return null;
   }
 }
+
+/** Its chunk of the usage has a choice, without anything in it. */
+const likeLitellm = (chunk: Json): Json =>
+  chunk.choices.length === 0 ? { ...chunk, choices: [{ index: 0, delta: {} }] } : chunk;
 
 /** The same chunks with other text, cut anywhere. */
 function inPieces(chunks: Json[], text: string, size: number): Json[] {

@@ -1,7 +1,7 @@
 import { Hash } from "@smithy/hash-node";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { expect, test } from "vitest";
-import { type Credentials, S3Signer } from "./s3-signature.ts";
+import { AwsSigner, type Credentials } from "./aws-signature.ts";
 
 const HEADERS = {
   host: "central-llm-audit.s3.eu-central-1.amazonaws.com",
@@ -45,7 +45,7 @@ test.each([
   ["temporary credentials", { ...PLAIN, sessionToken: "IQoJb3JpZ2luX2VjE".repeat(40) }],
   ["a secret longer than a block", { accessKeyId: "A", secretAccessKey: "s".repeat(100) }],
 ])("the signature is @smithy/signature-v4's: %s", async (_name, credentials) => {
-  const ours = new S3Signer("eu-central-1");
+  const ours = new AwsSigner("s3", "eu-central-1");
   // The same signer over seconds, a day's end, and back: the cached key must follow.
   for (const time of [
     "2026-11-21T23:59:59.999Z",
@@ -63,13 +63,35 @@ test.each([
 });
 
 test("other credentials get another key at once", async () => {
-  const ours = new S3Signer("eu-central-1");
+  const ours = new AwsSigner("s3", "eu-central-1");
   const now = Date.parse("2026-11-21T10:00:00.000Z");
   ours.sign("PUT", PATH, HEADERS, PLAIN, now);
   const rotated = { accessKeyId: "AKIDOTHER", secretAccessKey: "another" };
   expect(ours.sign("PUT", PATH, HEADERS, rotated, now)).toEqual(await theirs("PUT", rotated, now));
 });
 
+test("for Bedrock, an escaped path is escaped once more", async () => {
+  const path = `/model/${encodeURIComponent("arn:aws:bedrock:eu-west-2::profile/eu.anthropic.claude-v2:0")}/converse`;
+  const now = Date.parse("2026-11-21T10:00:00.000Z");
+  const signer = new SignatureV4({
+    service: "bedrock",
+    region: "eu-west-2",
+    credentials: PLAIN,
+    sha256: Hash.bind(null, "sha256"),
+    applyChecksum: false,
+  });
+  const request = {
+    method: "POST",
+    protocol: "https:",
+    hostname: HEADERS.host,
+    path,
+    query: {},
+    headers: HEADERS,
+  };
+  const { headers } = await signer.sign(request, { signingDate: new Date(now) });
+  expect(new AwsSigner("bedrock", "eu-west-2").sign("POST", path, HEADERS, PLAIN, now)).toEqual(headers);
+});
+
 test("a path that would need escaping is refused, not signed wrongly", () => {
-  expect(() => new S3Signer("eu-central-1").sign("PUT", "/a b", HEADERS, PLAIN, 0)).toThrow("escape");
+  expect(() => new AwsSigner("s3", "eu-central-1").sign("PUT", "/a b", HEADERS, PLAIN, 0)).toThrow("escape");
 });
