@@ -19,7 +19,13 @@ new sst.aws.CronV2("Rollup", {
     ...lambdaFunction(rollup, { TABLE_NAME: table.name }, [
       { actions: ["dynamodb:Query"], resources: [table.arn, $interpolate`${table.arn}/index/*`] },
       {
-        actions: ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+        actions: [
+          "dynamodb:GetItem",
+          "dynamodb:BatchGetItem",
+          "dynamodb:PutItem",
+          "dynamodb:BatchWriteItem",
+          "dynamodb:DeleteItem",
+        ],
         resources: [table.arn],
         conditions: rollupItems,
       },

@@ -55,6 +55,8 @@ export const PageOptions = z.object({
   cursor: z.string().nullish(),
   /** Rows read at a time from each partition; by default `limit`. */
   chunk: z.int().min(1).max(1_000).optional(),
+  /** Previews, where the rows come from the base table. */
+  previews: z.boolean().default(true),
   /** DynamoDB queries after which a page is handed out as it is. One round over the partitions may pass it. */
   maxQueries: z.int().positive().default(60),
 });
@@ -76,13 +78,13 @@ export interface Page {
  */
 export async function page(table: AuditTable, input: AuditQuery, options: PageOptions = {}): Promise<Page> {
   const query = AuditQuery.parse(input);
-  const { limit, cursor, maxQueries, chunk = limit } = PageOptions.parse(options);
+  const { limit, cursor, maxQueries, previews, chunk = limit } = PageOptions.parse(options);
   const start = cursor ? Cursor.decode(query, cursor) : null;
   const budget: SortedMerge.Budget = { spent: 0, allowed: maxQueries };
   const { entries, rest } =
     query.by === "slowest"
       ? await slowest(table, query, limit, start, budget)
-      : await newest(table, query, { limit, chunk }, start, budget);
+      : await newest(table, query, { limit, chunk, brief: !previews }, start, budget);
   return {
     rows: entries.map(({ item }) => toListed(item)),
     cursor: rest === null ? null : Cursor.encode(query, rest),
@@ -103,7 +105,7 @@ const MAX_BUCKETS_AT_ONCE = 8;
 async function newest(
   table: AuditTable,
   query: TimeQuery,
-  { limit, chunk }: { limit: number; chunk: number },
+  { limit, chunk, brief }: { limit: number; chunk: number; brief: boolean },
   start: string | null,
   budget: SortedMerge.Budget,
 ): Promise<Found> {
@@ -115,7 +117,7 @@ async function newest(
     if (i > 0) width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE) : 1;
     const group = buckets.slice(i, i + width);
     if (budget.spent >= budget.allowed) return { entries, rest: group[0]?.upper ?? null };
-    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, chunk));
+    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, { chunk, brief }));
     const taken = await SortedMerge.take(sources, limit - entries.length, budget);
     entries.push(...taken.rows);
     if (taken.rest !== null) return { entries, rest: taken.rest };
@@ -134,8 +136,13 @@ function bucketsOf(query: TimeQuery, end: string): TimeBuckets.Bucket[] {
 
 const shards = Array.from({ length: AuditIndex.SHARDS }, (_, shard) => shard);
 
-function sourcesOf(table: AuditTable, query: TimeQuery, bucket: TimeBuckets.Bucket, chunk: number) {
-  const bounds = { lower: bucket.lower, upper: bucket.upper, chunk };
+function sourcesOf(
+  table: AuditTable,
+  query: TimeQuery,
+  bucket: TimeBuckets.Bucket,
+  how: { chunk: number; brief: boolean },
+) {
+  const bounds = { lower: bucket.lower, upper: bucket.upper, ...how };
   switch (query.by) {
     case "project":
       return [IndexPartition.range(table, "project", AuditIndex.projectKey(query.projectId), bounds)];

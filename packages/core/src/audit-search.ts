@@ -44,9 +44,10 @@ export interface SearchPage {
 
 /** DynamoDB's limit of a BatchGetItem. */
 const BATCH = 100;
-/** Candidates of a round when the filter leaves some out, and how many of them are read at a time from each shard. */
+/** Candidates of a round at most. */
 const WIDE = 500;
-const WIDE_CHUNK = 150;
+/** Merged from four shards, a little more than a quarter is needed of each. */
+const SHARE = 0.3;
 const MAX_QUERIES = 12;
 
 /**
@@ -69,10 +70,12 @@ export async function page(
     return found;
   };
   let position = cursor ? Cursor.decode(search, cursor) : null;
-  let wide = false;
+  let round = limit;
   do {
     const read = await AuditQuery.page(table, query, {
-      ...(wide ? { limit: WIDE, chunk: query.by === "project" ? WIDE : WIDE_CHUNK } : { limit }),
+      limit: round,
+      ...(round > limit && query.by !== "project" && { chunk: Math.ceil(round * SHARE) }),
+      previews: previews || text !== undefined,
       cursor: position === null ? null : Cursor.encode(query, position),
       maxQueries: Math.max(maxQueries - found.queries, 1),
     });
@@ -91,7 +94,9 @@ export async function page(
     found.examined += read.rows.length;
     position = read.cursor === null ? null : Cursor.decode(query, read.cursor);
     // The first round shows that the filter leaves rows out.
-    wide = true;
+    // As many as the share that matched so far asks for, and some more.
+    const share = Math.max(found.rows.length / found.examined || 0, limit / WIDE);
+    round = Math.min(Math.max(Math.ceil((1.3 * (limit - found.rows.length)) / share), limit), WIDE);
   } while (position !== null && found.queries < maxQueries);
   return result(position);
 }

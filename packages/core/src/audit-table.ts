@@ -13,6 +13,7 @@ import {
 } from "@aws-sdk/lib-dynamodb";
 import { auditEntity } from "./audit-entity.ts";
 import { AuditRow } from "./audit-row.ts";
+import { CHAIN_ATTRIBUTES, LIST_ATTRIBUTES } from "./audit-table-definition.ts";
 
 export interface AuditTable {
   tableName: string;
@@ -58,6 +59,19 @@ export async function writeRows(table: AuditTable, rows: AuditRow[]): Promise<Ma
   return new Map(failed.filter((entry): entry is [AuditRow, Error] => entry[1] !== undefined));
 }
 
+/**
+ * Stores items that are no rows, each replacing what was there.
+ * @throws the error of the first that was not stored
+ */
+export async function putItems(table: AuditTable, items: readonly RowKey[]): Promise<void> {
+  const requests: WriteRequests = items.map((Item) => ({ PutRequest: { Item } }));
+  await Promise.all(
+    chunks(requests, BATCH).map(async (batch) => {
+      for (const error of (await writeBatch(table, batch)).values()) throw error;
+    }),
+  );
+}
+
 type WriteRequests = NonNullable<BatchWriteCommandInput["RequestItems"]>[string];
 
 async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<Map<string, Error>> {
@@ -88,6 +102,9 @@ async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<M
 
 export type SortedIndex = "project" | "user" | "status" | "latency";
 
+/** Beside the keys, which ElectroDB asks for itself. */
+const BRIEF = ["requestId", "projectId", ...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES] as const;
+
 /** The key attributes of each sorted index. */
 export const SORT_KEY = {
   project: "createdAt",
@@ -98,17 +115,28 @@ export const SORT_KEY = {
 
 /**
  * One Query: the rows of one partition with `low <= sort key <= high`, greatest first.
- * @param range `ascending`: least first
+ * @param range `ascending`: least first; `brief`: of the base table, too, only what indexes carry
  * @returns `more` when the range holds rows beyond those
  */
 export async function readRange(
   table: AuditTable,
   index: SortedIndex,
-  range: { partition: string; low: string; high: string; limit: number; ascending?: boolean },
+  range: {
+    partition: string;
+    low: string;
+    high: string;
+    limit: number;
+    ascending?: boolean;
+    brief?: boolean;
+  },
 ): Promise<{ items: Item[]; more: boolean }> {
   const { partition, low, high, limit } = range;
   const { query } = table.entity;
-  const options = { order: range.ascending ? "asc" : "desc", limit } as const;
+  const options = {
+    order: range.ascending ? "asc" : "desc",
+    limit,
+    ...(range.brief && index === "project" && { attributes: [...BRIEF] }),
+  } as const;
   const params = {
     project: () => query.project({ id: partition }).between({ createdAt: low }, { createdAt: high }),
     user: () => query.user({ userIdPk: partition }).between({ userIdSk: low }, { userIdSk: high }),

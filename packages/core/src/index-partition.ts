@@ -19,6 +19,8 @@ interface Bounds {
   upper: string;
   /** Rows to read at a time. */
   chunk: number;
+  /** Without previews. */
+  brief?: boolean | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export function range(
   table: AuditTable.AuditTable,
   index: AuditTable.SortedIndex,
   partition: string,
-  { lower, upper, chunk }: Bounds,
+  { lower, upper, chunk, brief = false }: Bounds,
   prefix = "",
   accept: (item: AuditTable.Item) => boolean = () => true,
 ): Source<Entry> {
@@ -41,6 +43,7 @@ export function range(
       low: prefix + lower,
       high: prefix + source.frontier,
       limit: chunk + 1, // The row at the frontier itself may come again.
+      brief,
     });
     const entries = items.map((item) => ({ position: positionOf(item, index, prefix.length), item }));
     const unread = entries.filter(({ position }) => position < source.frontier);

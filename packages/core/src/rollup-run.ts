@@ -29,6 +29,8 @@ export interface RunReport {
   written: number;
   /** All that was to be done is done. */
   complete: boolean;
+  /** Epoch milliseconds: of a given window, all before is done. */
+  reached?: number;
 }
 
 /** @param receivedAt ISO */
@@ -52,6 +54,7 @@ export async function run(
     for (const [from, to] of hoursOf(minuteOf(window.from), window.to)) {
       if (signal?.aborted) return { ...report, complete: false };
       await compute(table, from, to, report);
+      report.reached = to;
     }
     return report;
   }

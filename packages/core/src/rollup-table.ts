@@ -3,7 +3,7 @@
  * begin. They carry none of the indexes' keys, so that no list meets them. Why so: docs/decisions/rollups.md.
  */
 import { BatchGetCommand, GetCommand, PutCommand, QueryCommand } from "@aws-sdk/lib-dynamodb";
-import type { AuditTable } from "./audit-table.ts";
+import * as AuditTable from "./audit-table.ts";
 import * as Parallel from "./parallel.ts";
 import type { StoredBucket } from "./rollup-bucket.ts";
 
@@ -42,7 +42,7 @@ export type Read = Partial<StoredBucket> & { time: number };
 
 /** The buckets of a scope that begin at `from` or later and before `to`, with these attributes alone. */
 export async function range(
-  { client, tableName }: AuditTable,
+  { client, tableName }: AuditTable.AuditTable,
   { granularity, scope }: Omit<BucketKey, "time">,
   from: number,
   to: number,
@@ -91,13 +91,13 @@ export async function range(
 
 /** DynamoDB's limit of a BatchGetItem. */
 const BATCH = 100;
-const WRITES_AT_ONCE = 8;
 
 /** Writes the buckets that are not there as they are. @returns how many were written */
 export async function putChanged(
-  { client, tableName }: AuditTable,
+  table: AuditTable.AuditTable,
   buckets: readonly (BucketKey & { stored: StoredBucket })[],
 ): Promise<number> {
+  const { client, tableName } = table;
   let written = 0;
   for (let at = 0; at < buckets.length; at += BATCH) {
     const batch = buckets.slice(at, at + BATCH);
@@ -107,12 +107,12 @@ export async function putChanged(
     );
     for (const item of Responses?.[tableName] ?? [])
       known.set(`${item.id}\n${item.createdAt}`, item as StoredBucket);
-    await Parallel.map(batch, WRITES_AT_ONCE, async ({ stored, ...key }) => {
+    const changed = batch.flatMap(({ stored, ...key }) => {
       const { id, createdAt } = keyOf(key);
-      if (isSame(known.get(`${id}\n${createdAt}`), stored)) return;
-      written++;
-      await client.send(new PutCommand({ TableName: tableName, Item: { id, createdAt, ...stored } }));
+      return isSame(known.get(`${id}\n${createdAt}`), stored) ? [] : [{ id, createdAt, ...stored }];
     });
+    written += changed.length;
+    await AuditTable.putItems(table, changed);
   }
   return written;
 }
@@ -126,11 +126,11 @@ const isSame = (known: StoredBucket | undefined, next: StoredBucket) =>
 const STATE = { id: "rollup#state", createdAt: "minute" };
 
 /** Rollups are made of all rows received before this (epoch milliseconds); null before the first run. */
-export async function through({ client, tableName }: AuditTable): Promise<number | null> {
+export async function through({ client, tableName }: AuditTable.AuditTable): Promise<number | null> {
   const { Item } = await client.send(new GetCommand({ TableName: tableName, Key: STATE }));
   return Item === undefined ? null : Number(Item.through);
 }
 
-export async function saveThrough({ client, tableName }: AuditTable, time: number): Promise<void> {
+export async function saveThrough({ client, tableName }: AuditTable.AuditTable, time: number): Promise<void> {
   await client.send(new PutCommand({ TableName: tableName, Item: { ...STATE, through: time } }));
 }

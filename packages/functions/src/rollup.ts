@@ -28,5 +28,6 @@ export const handler = middy()
     const report = await RollupRun.run(table, Date.now(), { window, signal });
     metrics.addMetric("RollupRows", MetricUnit.Count, report.rows);
     if (!report.complete) logger.warn("out of time; the next run goes on", { ...report });
-    return report;
+    const { reached } = report;
+    return { ...report, ...(reached !== undefined && { reached: new Date(reached).toISOString() }) };
   });

@@ -1,4 +1,7 @@
-/** EventBridge Scheduler's `rate(…)`: calls a function again and again. */
+/**
+ * EventBridge Scheduler's `rate(…)`: calls a function again and again. While a call is still at work the next one is left out, as
+ * reserved concurrency does on AWS: on a busy machine they would pile up.
+ */
 import { randomUUID } from "node:crypto";
 import type { LambdaFunction } from "./lambda-function.ts";
 
@@ -10,8 +13,11 @@ export function startSchedule(
   firstMs = rateMs,
 ): () => void {
   const { region } = fn.settings;
-  const call = () => {
-    void fn.invoke({
+  let busy = false;
+  const call = async () => {
+    if (busy) return;
+    busy = true;
+    await fn.invoke({
       version: "0",
       id: randomUUID(),
       "detail-type": "Scheduled Event",
@@ -22,10 +28,11 @@ export function startSchedule(
       resources: [`arn:aws:scheduler:${region}:000000000000:schedule/default/${name}`],
       detail: "{}",
     });
+    busy = false;
   };
   let timer: NodeJS.Timeout = setTimeout(() => {
-    call();
-    timer = setInterval(call, rateMs);
+    void call();
+    timer = setInterval(() => void call(), rateMs);
   }, firstMs);
   return () => clearTimeout(timer);
 }

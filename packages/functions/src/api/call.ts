@@ -41,14 +41,27 @@ export function requireProject(person: Person, projectId: string): void {
 }
 
 const DAY_MS = 86_400_000;
+/** Ten years. */
+const MAX_DAYS = 3_650;
+/** Charts read an item a day, of up to 350 KB where there are thousands of users. */
+export const MAX_CHART_DAYS = 400;
 
 /**
  * The span as UTC with milliseconds; the last 24 hours when none was given.
  * @throws {Failure} invalid_request
  */
-export function spanOf(query: { from?: string | undefined; to?: string | undefined }, now: number) {
+export function spanOf(
+  query: { from?: string | undefined; to?: string | undefined },
+  now: number,
+  maxDays = MAX_DAYS,
+) {
   const to = new Date(query.to ?? now).toISOString();
   const from = new Date(query.from ?? Date.parse(to) - DAY_MS).toISOString();
+  if (Date.parse(to) - Date.parse(from) > maxDays * DAY_MS) {
+    throw new Failure("invalid_request", `The range is over ${maxDays} days.`, [
+      { path: "from", message: "choose a shorter range" },
+    ]);
+  }
   if (from < to) return { from, to };
   throw new Failure("invalid_request", "`from` must be before `to`.", [
     { path: "from", message: "not before `to`" },

@@ -4,7 +4,7 @@ import { OTHER } from "@central-llm/core/rollup-bucket";
 import * as RollupQuery from "@central-llm/core/rollup-query";
 import * as RollupTable from "@central-llm/core/rollup-table";
 import * as Tally from "@central-llm/core/rollup-tally";
-import { type Call, type CallOf, requireProject, spanOf } from "./call.ts";
+import { type Call, type CallOf, MAX_CHART_DAYS, requireProject, spanOf } from "./call.ts";
 import { FACET_FIELDS, INTERVALS } from "./contract-chart.ts";
 import { Failure } from "./failure.ts";
 
@@ -25,7 +25,7 @@ const span = (
   call: Pick<Call, "receivedAt">,
   query: { from?: string | undefined; to?: string | undefined },
 ) => {
-  const { from, to } = spanOf(query, call.receivedAt);
+  const { from, to } = spanOf(query, call.receivedAt, MAX_CHART_DAYS);
   return RollupQuery.windowOf(Date.parse(from), Date.parse(to));
 };
 

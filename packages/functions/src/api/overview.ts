@@ -7,7 +7,7 @@ import * as RollupQuery from "@central-llm/core/rollup-query";
 import * as Tally from "@central-llm/core/rollup-tally";
 import { trailStore } from "@central-llm/core/trail-store";
 import type { ApiContext } from "./api-context.ts";
-import { type CallOf, spanOf } from "./call.ts";
+import { type CallOf, MAX_CHART_DAYS, spanOf } from "./call.ts";
 import { asOf, ranked, reachOf } from "./charts.ts";
 import type { Overview } from "./contract-overview.ts";
 import { queueDepth } from "./dead-letters.ts";
@@ -19,7 +19,7 @@ const TOP = 5;
 
 export async function overview(call: CallOf<"overview">): Promise<Overview> {
   const { context, receivedAt: now } = call;
-  const { from, to } = spanOf(call.query, now);
+  const { from, to } = spanOf(call.query, now, MAX_CHART_DAYS);
   const window = RollupQuery.windowOf(Date.parse(from), Date.parse(to));
   const earlier = { from: 2 * window.from - window.to, to: window.from };
   const reach = reachOf(call, undefined);

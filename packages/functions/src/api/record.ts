@@ -80,7 +80,7 @@ export async function body(call: CallOf<"body">) {
   });
   const fits = bytes.length <= MAX_ANSWER_BYTES;
   return {
-    object: fits ? JSON.parse(text) : null,
+    object: fits ? parsed(text) : null,
     bytes: bytes.length,
     sha256: createHash("sha256").update(bytes).digest("hex"),
     download: fits
@@ -97,6 +97,15 @@ export async function body(call: CallOf<"body">) {
         },
     viewId,
   };
+}
+
+/** An object that somebody spoilt after it was ingested is shown as the text that it is. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function gone(error: unknown): never {
