@@ -5,8 +5,8 @@
 
 /// <reference types="vite/client" />
 interface ImportMetaEnv {
-  readonly CONSOLE_API_URL: string
+  readonly CONSOLE_API_URL: string;
 }
 interface ImportMeta {
-  readonly env: ImportMetaEnv
+  readonly env: ImportMetaEnv;
 }
