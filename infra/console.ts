@@ -36,6 +36,7 @@ const authorizer = api.addAuthorizer({
   jwt: { issuer: issuer.url, audiences: [issuer.audience] },
 });
 
+const gateway = settings.gateway ? await import("./gateway-service.ts") : null;
 const { api: handler } = LAMBDA_FUNCTIONS;
 if (handler.written) {
   const { arn } = new sst.aws.Function(
@@ -52,6 +53,7 @@ if (handler.written) {
         EXPORT_BUCKET: Exports.bucket.name,
         OIDC_ISSUER: issuer.url,
         OIDC_CLIENT_ID: issuer.audience,
+        ...(gateway && { GATEWAY_URL: gateway.url, LITELLM_MASTER_KEY_SECRET: gateway.masterKeySecretArn }),
         ...(issuer.logoutUrl && { OIDC_LOGOUT_URL: issuer.logoutUrl }),
       },
       [
@@ -86,6 +88,10 @@ if (handler.written) {
         },
         { actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: [queue.arn] },
         { actions: ["sqs:SendMessage"], resources: [Exports.queue.arn] },
+        // Keys and budgets are the gateway's; its administration wants the master key.
+        ...(gateway
+          ? [{ actions: ["secretsmanager:GetSecretValue"], resources: [gateway.masterKeySecretArn] }]
+          : []),
         { actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [key.arn] },
       ],
     ),

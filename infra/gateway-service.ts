@@ -37,6 +37,7 @@ const masterKeySecret = new aws.secretsmanager.Secret(
   },
   holdsData,
 );
+export const masterKeySecretArn = masterKeySecret.arn;
 new aws.secretsmanager.SecretVersion("MasterKeyValue", {
   secretId: masterKeySecret.id,
   secretString: masterKey.value,

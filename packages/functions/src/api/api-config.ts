@@ -21,6 +21,8 @@ const ApiConfig = z.object({
   /** Without it there are no keys and budgets. */
   GATEWAY_URL: z.url().optional(),
   LITELLM_MASTER_KEY: z.string().min(1).optional(),
+  /** In place of the key: the secret in Secrets Manager that holds it. */
+  LITELLM_MASTER_KEY_SECRET: z.string().min(1).optional(),
 });
 export type ApiConfig = z.infer<typeof ApiConfig>;
 

@@ -5,6 +5,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { type AccessWriter, accessWriter } from "@central-llm/core/access-writer";
 import * as AuditTable from "@central-llm/core/audit-table";
 import { type ApiConfig, apiConfig } from "./api-config.ts";
+import { type MasterKey, masterKey } from "./master-key.ts";
 
 export interface ApiContext {
   config: ApiConfig;
@@ -12,6 +13,7 @@ export interface ApiContext {
   sqs: SQSClient;
   table: AuditTable.AuditTable;
   accesses: AccessWriter;
+  masterKey: MasterKey;
 }
 
 /** @throws {Error} when the environment lacks something */
@@ -25,5 +27,6 @@ export function apiContext(env: Record<string, string | undefined>): ApiContext 
     sqs: new SQSClient({}),
     table: AuditTable.open(new DynamoDBClient({}), config.TABLE_NAME),
     accesses: accessWriter(s3, config.AUDIT_BUCKET, config.AUDIT_PREFIX, "console"),
+    masterKey: masterKey(config),
   };
 }

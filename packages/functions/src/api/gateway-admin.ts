@@ -73,13 +73,14 @@ const Refusal = z.object({
  * @throws {Failure} gateway_unavailable; gateway_refused with the gateway's words; not_found
  */
 async function call(
-  { config }: ApiContext,
+  { config, masterKey }: ApiContext,
   person: Person,
   method: "GET" | "POST",
   path: string,
   body?: Record<string, unknown>,
 ): Promise<unknown> {
-  const { GATEWAY_URL: base, LITELLM_MASTER_KEY: key } = config;
+  const base = config.GATEWAY_URL;
+  const key = await masterKey();
   if (!base || !key) throw new Failure("gateway_unavailable", "No gateway is configured.");
   let response: Response;
   let answer: unknown;
