@@ -19,7 +19,7 @@ const PAGES: {
   before?: (page: Page) => Promise<void>;
 }[] = [
   { name: "overview", path: "/", person: "operator", ready: "Top projects" },
-  { name: "audit", path: "/audit", person: "auditor", ready: "Calls" },
+  { name: "audit", path: "/audit?project=knowledge-search", person: "auditor", ready: "Calls" },
   {
     name: "record",
     path: `/records/${CONVERSATION_ID}`,
