@@ -49,6 +49,8 @@ export async function readRows({ dynamoDb }: Stage): Promise<string[]> {
       new ScanCommand({
         TableName: Platform.TABLE_NAME,
         ProjectionExpression: "auditObjectKey",
+        // The charts' counts are in the same table.
+        FilterExpression: "attribute_exists(auditObjectKey)",
         ExclusiveStartKey,
       }),
     );
