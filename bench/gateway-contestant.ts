@@ -111,7 +111,11 @@ async function insertKeys(url: string, keys: string[]): Promise<void> {
 function familyOf({ pid }: PostgresServer): number[] {
   const children = readdirSync("/proc").filter((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/stat`, "utf8").includes(`) S ${pid} `);
+      // proc(5): after the name in brackets, the state and the parent.
+      const [, parent] = readFileSync(`/proc/${name}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return /^\d+$/.test(name) && Number(parent) === pid;
     } catch {
       return false; // It has ended meanwhile.
     }

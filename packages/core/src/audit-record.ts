@@ -122,6 +122,24 @@ export const AuditRecord = z.object({
       reason: z.string().nullable(),
     })
     .optional(),
+  /**
+   * The trace that the call belongs to (W3C Trace Context), where a client sent one or telemetry is on. `spanId` is that of the
+   * proxy's own span, null while telemetry is off; `sampled` says whether it was exported.
+   */
+  trace: z
+    .object({
+      traceId: z.string().regex(/^[0-9a-f]{32}$/),
+      spanId: z
+        .string()
+        .regex(/^[0-9a-f]{16}$/)
+        .nullable(),
+      parentSpanId: z
+        .string()
+        .regex(/^[0-9a-f]{16}$/)
+        .nullable(),
+      sampled: z.boolean(),
+    })
+    .optional(),
   chain: z.object({
     /** `<task>-<boot>`: one life of one proxy process. */
     writer: z.string().min(1),

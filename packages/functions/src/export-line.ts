@@ -25,6 +25,8 @@ export function exportLine(format: "csv" | "jsonl", row: ListedRow | null): stri
     return stringify([row === null ? [...COLUMNS] : values(row)], {
       escape_formulas: true,
       record_delimiter: "windows",
+      // RFC 4180: a cell with a line break of either kind is quoted. The package looks for its own record delimiter alone.
+      quoted_match: /[\r\n]/,
       cast: { boolean: String },
     });
   }

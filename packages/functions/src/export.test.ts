@@ -158,6 +158,9 @@ describe("cells that a spreadsheet would take for formulas", () => {
     ["a=b", "a=b"],
     ["a,b", '"a,b"'],
     ["a\r\nb", '"a\r\nb"'],
+    // Unquoted, it would begin a line of its own.
+    ["a\nb", '"a\nb"'],
+    ["a\rb", '"a\rb"'],
     ["\uff1d1", "'\uff1d1"],
   ])("%j", (value, cell) => {
     expect(exportLine("csv", row(value))).toContain(`,p,${cell},`);

@@ -67,6 +67,14 @@ function present(environment: NodeJS.ProcessEnv, names: readonly string[]): Reco
   return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }
 
+/** OpenTelemetry's standard variables, the exporters' own included. */
+function openTelemetry(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return present(
+    environment,
+    Object.keys(environment).filter((name) => name.startsWith("OTEL_")),
+  );
+}
+
 /** What takes requests stops first, what keeps the data last: the proxy uploads what it holds, then its store goes. */
 export const STOP_ORDER = [
   "console",
@@ -189,6 +197,7 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
           WRITER_NAME: "local",
           DRAIN_TIMEOUT_MS: "3000",
           ...present(settings.environment, PROXY_VARIABLES),
+          ...openTelemetry(settings.environment),
         },
         `${local(ports.centralProxy)}/health`,
       ),

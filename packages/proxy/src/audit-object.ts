@@ -50,7 +50,7 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     usage,
     cost: meta.call ? meta.call.cost : costOf(usage, model, meta),
   } satisfies Omit<AuditRecord, "request" | "response" | "policy" | "chain">);
-  const tail = JSON.stringify({ policy: meta.policy, chain });
+  const tail = JSON.stringify({ policy: meta.policy, trace: meta.trace, chain });
   const bytes = Buffer.concat([
     Buffer.from(`${head.slice(0, -1)},"request":{"headers":${JSON.stringify(meta.requestHeaders)},"body":`),
     asBuffer(request.json),

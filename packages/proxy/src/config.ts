@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Profile } from "@central-llm/core/audit-record";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
 import { z } from "zod";
+import { otelVariables, type TelemetrySettings, telemetrySettings } from "./telemetry-settings.ts";
 
 const MEBIBYTE = 1024 * 1024;
 export const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -55,6 +56,7 @@ export const common = {
   /** One JSON line a request on stdout, without prompts and answers. */
   ACCESS_LOG: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  ...otelVariables,
 };
 
 const Central = z.object({
@@ -75,6 +77,8 @@ const Central = z.object({
 export interface Derived {
   writerName: string;
   s3Endpoint: string | undefined;
+  /** Null while OpenTelemetry is off, as it is by default. */
+  telemetry: TelemetrySettings | null;
 }
 const Common = z.object(common);
 /** What the audit's end of a proxy needs, whichever profile it has. */
@@ -85,7 +89,7 @@ export type Settings = z.input<typeof Central>;
 /** @throws Error whose one-line message names every variable that is missing or wrong */
 export function parseConfig(environment: Record<string, unknown>): Config {
   const config = parseVariables(Central, environment);
-  return { ...config, ...derived(config) };
+  return { ...config, ...derived(config, config.PROFILE) };
 }
 
 /** An empty variable counts as absent. @throws as `parseConfig` */
@@ -100,10 +104,11 @@ export function parseVariables<Schema extends z.ZodType>(
   throw new Error(`The proxy's configuration is incomplete: ${problems.join("; ")}`);
 }
 
-export function derived(config: z.infer<typeof Common>): Derived {
+export function derived(config: z.infer<typeof Common>, profile: Profile): Derived {
   const host = hostname().replace(/[^A-Za-z0-9._-]/g, "-");
   return {
     writerName: config.WRITER_NAME ?? (host.slice(0, 64) || "proxy"),
     s3Endpoint: config.AWS_ENDPOINT_URL_S3 ?? config.AWS_ENDPOINT_URL,
+    telemetry: telemetrySettings(config, profile),
   };
 }

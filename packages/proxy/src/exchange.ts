@@ -22,6 +22,7 @@ import { requestPart } from "./request-facts.ts";
 import { BAD_PATH, climbs, TOO_MANY_HEADERS, tooManyHeaders } from "./request-target.ts";
 import type { BodyKind } from "./spool-record.ts";
 import { askForUsage, UsageFilter } from "./stream-usage.ts";
+import { passOn, type Trace, traceOf } from "./trace-context.ts";
 import { auditUnavailable, clientGone, drained, upstreamFailure } from "./upstream-failure.ts";
 
 const KEPT_OF_REFUSED = 64 * 1024;
@@ -38,6 +39,7 @@ export class Exchange implements RelayOwner, Openable {
   readonly #startedAt = performance.now();
   readonly #clientRequestId: string | null;
   readonly #name: string;
+  readonly #trace: Trace | null;
   readonly #body: RequestBody;
   readonly #captured: CapturedAnswer;
   #caller: Caller = UNIDENTIFIED;
@@ -63,6 +65,7 @@ export class Exchange implements RelayOwner, Openable {
     const given = request.headers["x-request-id"];
     this.#clientRequestId = typeof given === "string" && given !== "" ? given.slice(0, 256) : null;
     this.#name = proxy.capture.claimName(this.#clientRequestId, id);
+    this.#trace = traceOf(request.headers.traceparent, config.telemetry);
     this.#body = new RequestBody(config.MAX_BODY_BYTES, budget);
     this.#captured = new CapturedAnswer(config.AUDIT_MAX_BODY_BYTES, budget);
   }
@@ -143,6 +146,7 @@ export class Exchange implements RelayOwner, Openable {
       apiKey: config.UPSTREAM_API_KEY,
       plain: asking !== null,
     });
+    if (this.#trace) passOn(this.#trace, headers);
     if (body.length > 0) headers.push("content-length", String(body.length));
     const relay = new AnswerRelay(this, this.#response, this.#captured, {
       requestId: this.#name,
@@ -244,6 +248,7 @@ export class Exchange implements RelayOwner, Openable {
       model: typeof model === "string" ? model : null,
       bodyBytes: this.#body.length,
       bodyKind: this.#bodyKind,
+      trace: this.#trace,
       bodySha256,
     });
   }

@@ -121,10 +121,9 @@ export function forwardedToClient(headers: IncomingHeaders, requestId: string): 
   return out;
 }
 
-/** Takes a header out of a flat list. */
+/** Takes a header out of a flat list. Names stand at the even places: a value may read like one. */
 export function withoutHeader(flat: string[], name: string): void {
-  const at = flat.indexOf(name);
-  if (at >= 0) flat.splice(at, 2);
+  for (let at = flat.length - 2; at >= 0; at -= 2) if (flat[at] === name) flat.splice(at, 2);
 }
 
 function audited(headers: IncomingHeaders, allowed: Set<string>): Record<string, string> {

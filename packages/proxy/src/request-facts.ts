@@ -18,6 +18,7 @@ export interface RequestFacts {
   model: string | null;
   bodyBytes: number;
   bodyKind: BodyKind;
+  trace: RequestPart["trace"] | null;
   /** Of the whole body, where less of it is kept. */
   bodySha256: string | undefined;
 }
@@ -59,6 +60,7 @@ export function requestPart(config: Config, request: IncomingMessage, facts: Req
     requestBytes: facts.bodyBytes,
     requestKind: facts.bodyKind,
   };
+  if (facts.trace) part.trace = facts.trace;
   if (facts.bodySha256 !== undefined) part.requestSha256 = facts.bodySha256;
   return part;
 }

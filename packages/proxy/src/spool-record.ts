@@ -29,6 +29,8 @@ export interface RequestPart {
   http: AuditRecord["http"];
   model: { requested: string | null; provider: string };
   policy: AuditRecord["policy"];
+  /** Absent where there is none. */
+  trace?: NonNullable<AuditRecord["trace"]>;
   requestHeaders: Record<string, string>;
   /** Of the whole body; the frame may hold less of it. */
   requestBytes: number;

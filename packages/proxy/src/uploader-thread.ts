@@ -46,6 +46,7 @@ export class UploaderThread {
       statementEveryMs: config.AUDIT_STATEMENT_EVERY_MS,
       concurrency: config.AUDIT_UPLOAD_CONCURRENCY,
       recoveryEveryMs: config.SPOOL_RECOVERY_EVERY_MS,
+      telemetry: config.telemetry,
       accessLog: config.ACCESS_LOG === "on",
     };
     parts.metrics.sources.spoolAge = () =>

@@ -9,6 +9,7 @@ import { AccessLog } from "./access-log.ts";
 import { ObjectStore, type StoreOptions } from "./object-store.ts";
 import { recover } from "./recovery.ts";
 import { Watermark } from "./spool-layout.ts";
+import type { TelemetrySettings } from "./telemetry-settings.ts";
 import { claimDeadWriters } from "./writer.ts";
 import { WriterStatements } from "./writer-statements.ts";
 import { Slots, WriterUpload } from "./writer-upload.ts";
@@ -25,6 +26,7 @@ export interface UploaderData {
   concurrency: number;
   /** Between two looks for writers that died. */
   recoveryEveryMs: number;
+  telemetry: TelemetrySettings | null;
   /** Whether each request has its line on stdout. */
   accessLog: boolean;
 }
@@ -64,6 +66,9 @@ const store = new ObjectStore(data.store);
 const slots = new Slots(data.concurrency);
 const watermark = new Watermark(data.watermark);
 const accessLog = data.accessLog ? new AccessLog(`proxy-${data.profile}`) : null;
+const telemetry = data.telemetry
+  ? await (await import("./gen-ai-telemetry.ts")).startTelemetry(data.telemetry)
+  : null;
 const stop = new AbortController();
 /** No further look for dead writers. */
 const ending = new AbortController();
@@ -89,6 +94,7 @@ function upload(writer: string, directory: string): Promise<WriterUpload> {
       stored(object, meta) {
         const { model, usage } = object;
         accessLog?.add(object, meta);
+        telemetry?.add(JSON.parse(object.bytes.toString("utf8")));
         delta.uploads++;
         if (writer !== data.writer) delta.recovered[meta.outcome] = (delta.recovered[meta.outcome] ?? 0) + 1;
         if (usage.source !== "provider") return;
@@ -245,5 +251,5 @@ const recovery = recoverAsTheyDie();
 await uploadOwn();
 // Within the time to drain: `stop` ends it too.
 await recovery;
-await store.close();
+await Promise.all([store.close(), telemetry?.close()]);
 port.close();

@@ -2,7 +2,9 @@
  * Every page in both themes, wide and narrow: no violation of axe's rules, nothing that runs over the side, and pictures
  * of them where SCREENSHOTS names a folder.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
@@ -92,6 +94,19 @@ export function appearance(stage: () => ConsoleStage): void {
         () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
       );
       expect(paint).toBeLessThan(1_000);
+      const scripts = await page.evaluate(() =>
+        performance
+          .getEntriesByType("resource")
+          .map(({ name }) => new URL(name).pathname)
+          .filter((path) => path.endsWith(".js")),
+      );
+      expect(scripts.length).toBeGreaterThan(3);
+      const dist = join(import.meta.dirname, "../dist");
+      const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path))).length, 0);
+      expect(bytes).toBeLessThan(250_000);
+      console.log(
+        `console: first paint ${Math.round(paint ?? 0)} ms, ${Math.round(bytes / 1000)} kB of JavaScript gzipped`,
+      );
       await context.close();
     });
   });

@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { appearance } from "./appearance.ts";
-import { ConsoleStage } from "./console-stage.ts";
+import { ConsoleStage, keyOf } from "./console-stage.ts";
 import { findingCalls } from "./finding-calls.ts";
 import { operating } from "./operating.ts";
 import { readingARecord } from "./reading-a-record.ts";
-import { records } from "./seed.ts";
+import { BROKEN, records, repaired } from "./seed.ts";
 import { signingIn } from "./signing-in.ts";
 
 let console_: ConsoleStage | undefined;
@@ -20,6 +20,7 @@ const stage = (): ConsoleStage => {
 beforeAll(async () => {
   console_ = await ConsoleStage.start();
   const all = records();
+  await stage().storeText(keyOf(repaired()), BROKEN);
   await stage().store(...all);
   const projects = Map.groupBy(all, ({ projectId }) => projectId);
   await stage().counted(new Map([...projects].map(([project, { length }]) => [project, length])));

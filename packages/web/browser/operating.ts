@@ -1,10 +1,10 @@
 /** Exports, dead letters, keys, the access log, the overview: what is done with the trail, and what shows its health. */
 import { readFile } from "node:fs/promises";
-import { sample } from "@central-llm/core/audit-record-sample";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { type ConsoleStage, keyOf, rowsOf, soon } from "./console-stage.ts";
+import { type ConsoleStage, rowsOf, soon } from "./console-stage.ts";
 import { column, setFilter } from "./finding-calls.ts";
+import { repaired } from "./seed.ts";
 
 const REASON = "Quarterly review 2026-Q4";
 
@@ -19,7 +19,8 @@ function cells(csv: string): string[][] {
   return lines.filter((line) => line.length > 1);
 }
 
-async function exportAs(page: Page, file: RegExp): Promise<string> {
+/** @param shown in the new job's row */
+async function exportAs(page: Page, file: RegExp, shown: string): Promise<string> {
   await page.getByRole("button", { name: "Export", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Export all matches" });
   const start = dialog.getByRole("button", { name: "Start export" });
@@ -29,7 +30,7 @@ async function exportAs(page: Page, file: RegExp): Promise<string> {
   await dialog.getByLabel("Reason").fill(REASON);
   await start.click();
   await page.getByRole("heading", { level: 1, name: "Exports" }).waitFor();
-  const newest = rowsOf(page, "Exports").first();
+  const newest = rowsOf(page, "Exports").first().filter({ hasText: shown });
   const download = newest.getByRole("button", { name: /^Download/ });
   await download.waitFor({ timeout: 30_000 });
   const [file_] = await Promise.all([page.waitForEvent("download"), download.click()]);
@@ -45,14 +46,14 @@ export function operating(stage: () => ConsoleStage): void {
       );
       await soon(() => rowsOf(page, "Calls").count()).toBeGreaterThan(10);
       const ids = await column(page, "Request id");
-      const csv = await exportAs(page, /^CSV/);
+      const csv = await exportAs(page, /^CSV/, "CSV");
       const [head = [], ...lines] = cells(csv.replace(/^\uFEFF/, ""));
       const at = head.indexOf("requestId");
       expect(at).toBeGreaterThanOrEqual(0);
       expect(lines.map((line) => line[at]).sort()).toEqual([...ids].sort());
       await page.goBack();
       await soon(() => rowsOf(page, "Calls").count()).toBe(ids.length);
-      const jsonl = await exportAs(page, /bodies included/);
+      const jsonl = await exportAs(page, /bodies included/, "JSONL, with bodies");
       const objects = jsonl
         .trim()
         .split("\n")
@@ -68,12 +69,6 @@ export function operating(stage: () => ConsoleStage): void {
 
   describe("dead letters", () => {
     test("one is repaired and replayed until its row appears", async () => {
-      const record = sample({
-        requestId: "repaired-later",
-        projectId: "repairs",
-        receivedAt: new Date(Date.now() - 60_000).toISOString(),
-      });
-      await stage().storeText(keyOf(record), '{"requestId": "repaired-later", ');
       const page = await stage().open("operator", "/");
       await soon(async () => {
         await page.getByRole("button", { name: "Refresh" }).click();
@@ -92,7 +87,7 @@ export function operating(stage: () => ConsoleStage): void {
       await setFilter(page, "Object key starts with", "logs/2", "text");
       await letter.waitFor();
 
-      await stage().store(record);
+      await stage().store(repaired());
       await letter.getByRole("checkbox", { name: /^Choose logs/ }).press("Space");
       await page.getByRole("button", { name: "Replay chosen (1)" }).click();
       const dialog = page.getByRole("dialog", { name: "Replay" });

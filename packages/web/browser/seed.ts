@@ -205,6 +205,11 @@ const hostile = () =>
     }),
   );
 
+/** Stored broken at first: a dead letter, until this takes its place and it is replayed. */
+export const repaired = (): AuditRecord =>
+  sample({ requestId: "repaired-later", projectId: "repairs", receivedAt: iso(NOW - MINUTE) });
+export const BROKEN = '{"requestId": "repaired-later", ';
+
 export const TODAY = 70;
 export const records = (): AuditRecord[] => [
   ...Array.from({ length: TODAY }, (_, i) => call(i)),

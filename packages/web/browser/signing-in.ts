@@ -58,7 +58,7 @@ export function signingIn(stage: () => ConsoleStage): void {
       expect(await kept()).not.toMatch(/eyJ|token/);
       const before = page.url();
       await page.reload();
-      await page.getByRole("heading", { level: 1, name: "Audit" }).waitFor();
+      await page.getByRole("heading", { level: 1, name: "Audit", exact: true }).waitFor();
       expect(page.url()).toBe(before);
       expect(await kept()).not.toMatch(/eyJ|token/);
       await page.close();

@@ -93,6 +93,8 @@ export class CallState {
     if (this.body.length === 0) return { bytes: null, kind: "none" };
     const known = this.caller.kind === "key" || this.caller.kind === "master";
     if (!known || this.json === null || this.body.length > KEPT_OF_REFUSED) return NO_BODY;
+    // The guardrail finds what the local engine does not, and is not asked about what is refused.
+    if (!this.gateway.guard.streams) return NO_BODY;
     const checked = this.gateway.guard.forAudit(this.json);
     return checked === null ? NO_BODY : keptJson(checked, KEPT_OF_REFUSED, null);
   }

@@ -119,7 +119,7 @@ export function parseGatewayConfig(environment: Record<string, unknown>): Gatewa
   const { GUARDRAIL_ID, GUARDRAIL_VERSION, GUARDRAIL_TIMEOUT_MS } = config;
   return {
     ...config,
-    ...derived(config),
+    ...derived(config, config.PROFILE),
     DATABASE_URL: config.DATABASE_URL ?? databaseUrl(config),
     models: modelList(config.MODELS, { region: config.AWS_REGION, geography: config.MODEL_GEOGRAPHY }),
     guardrail:

@@ -82,6 +82,16 @@ describe("the local engine", () => {
     expect(await everythingKept()).not.toContain("ada@example.org");
   });
 
+  it("keeps nothing of what it has not seen: the first of two members of one name", async () => {
+    const { key } = await bench.key();
+    const twice = `{"model":"${MODEL}","messages":[{"role":"user","content":"Pay with ${CARD}"}],"messages":[{"role":"user","content":"Hello"}]}`;
+    const response = await chat(key, twice);
+    expect(response.status).toBe(200);
+    const record = await bench.record(idOf(response));
+    expect(record.request).toMatchObject({ body: ask("Hello"), bytes: twice.length });
+    expect(await everythingKept()).not.toContain("4111");
+  });
+
   it("masks where the key asks for it, before the model sees it", async () => {
     const { key } = await bench.key({ metadata: { pii: { EMAIL: "mask" } } });
     const response = await chat(key, ask("Write to ada@example.org"));
@@ -140,6 +150,6 @@ describe("Bedrock's guardrail as the engine", () => {
     expect(await response.json()).toMatchObject({ error: { code: "pii_filter_unavailable" } });
     expect(bench.standIn.calls.filter(({ operation }) => operation === "converse")).toHaveLength(0);
     const record = await bench.record(idOf(response));
-    expect(record).toMatchObject({ outcome: "blocked", statusCode: 503 });
+    expect(record).toMatchObject({ outcome: "blocked", statusCode: 503, request: { body: null } });
   });
 });

@@ -1,14 +1,15 @@
 /** The first steps of a call of a model: key, body, admission, filter. Each adds to the state or throws what ends the request. */
+import { hash } from "node:crypto";
 import type { ApiError } from "@central-llm/core/api-error";
 import type { Model } from "@central-llm/core/model";
 import type { FilterOutcome } from "@central-llm/core/pii-filter";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
 import { DATABASE_UNAVAILABLE, INVALID_KEY, MISSING_KEY } from "@central-llm/core/rate-limit";
 import { hashKey, keyOf, sameSecret } from "@central-llm/core/virtual-key";
-import { classifyBody, OVERLOADED } from "../request-body.ts";
+import { classifyBody, OVERLOADED, type RequestBody } from "../request-body.ts";
 import { TOO_MANY_HEADERS, tooManyHeaders } from "../request-target.ts";
 import { drained } from "../upstream-failure.ts";
-import { keptJson } from "./audited-call.ts";
+import { type KeptBody, keptJson, NO_BODY } from "./audited-call.ts";
 import type { CallContext } from "./call-context.ts";
 import type { CallState } from "./call-state.ts";
 import { admitKey, masterAccount, type Understood, understand, unknownModel } from "./model-admission.ts";
@@ -130,16 +131,27 @@ export async function filter(state: CallState, json: Json): Promise<Json> {
   }
   if (checked.outcome === "failed") {
     gateway.log.error({ cause: checked.cause }, "The filter failed on a request");
+    state.kept = NO_BODY;
     throw new RefusedRequest(checked.error, "blocked", "filter_unavailable");
   }
   state.findings = checked.findings;
-  const { wholeSha256, bytes } = body.kept(limit);
   state.kept =
     checked.findings.length > 0 || checked.auditBody === null
       ? keptJson(checked.auditBody, limit, null)
-      : wholeSha256 === undefined
-        ? { bytes, kind: "json" }
-        : { bytes, kind: "json", held: { sha256: wholeSha256, truncated: true } };
+      : keptWhole(body, json, limit);
   if (checked.outcome === "blocked") throw new RefusedRequest(checked.error, "blocked", "pii");
   return checked.body as Json;
+}
+
+/**
+ * The body as it came, if the filter has seen all of it: of a member that is there twice it has seen only the last. Such a body
+ * is longer than what was read of it, and is kept as it was read.
+ */
+function keptWhole(body: RequestBody, json: Json, limit: number): KeptBody {
+  const read = JSON.stringify(json);
+  if (Buffer.byteLength(read) !== body.length)
+    return keptJson(json, limit, hash("sha256", body.bytes, "hex"));
+  const { wholeSha256, bytes } = body.kept(limit);
+  if (wholeSha256 === undefined) return { bytes, kind: "json" };
+  return { bytes, kind: "json", held: { sha256: wholeSha256, truncated: true } };
 }

@@ -1,6 +1,6 @@
 /** The list: its rows, its pages, and what it says when there are none. */
 import type { Row } from "@central-llm/functions/api/contract-audit";
-import { useNavigate } from "@tanstack/react-router";
+import { useCanGoBack, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useApi } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
@@ -66,6 +66,8 @@ export function AuditResults({ audit }: { audit: AuditState }) {
     { keep: true, enabled: !needsProject },
   );
   const navigate = useNavigate();
+  // Not out of the console: a link may have led to this page of the list.
+  const mayGoBack = useCanGoBack();
   if (needsProject) return <ProjectChoice audit={audit} />;
   if (error) return <Failed error={error} what="the calls" onRetry={() => refetch()} />;
   if (!data) return <Loading what="calls" rows={14} />;
@@ -125,7 +127,7 @@ export function AuditResults({ audit }: { audit: AuditState }) {
           <Button isDisabled={search.cursor === undefined} onPress={() => toPage(undefined)}>
             First page
           </Button>
-          <Button isDisabled={search.cursor === undefined} onPress={() => history.back()}>
+          <Button isDisabled={search.cursor === undefined || !mayGoBack} onPress={() => history.back()}>
             Previous
           </Button>
           <Button isDisabled={data.nextCursor === null} onPress={() => toPage(data.nextCursor ?? undefined)}>

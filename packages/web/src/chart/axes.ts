@@ -10,8 +10,8 @@ const DAY = 86_400;
 const TIMES: UPlot.Axis.Values = [
   [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
   [DAY, "{DD} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-  [HOUR, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+  [HOUR, "{HH}:{mm}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
 ];
 
 export const axes = (colours: Colours, zone: Zone) => ({
