@@ -1,5 +1,5 @@
 /** CPU time of a process by thread, as Linux counts it (proc(5): /proc/<pid>/task/<tid>/schedstat, nanoseconds on a CPU). */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Microseconds of user and system time since the process began, by what the threads are for. */
 export interface ThreadCpu {
@@ -22,8 +22,10 @@ function roleOf(name: string): keyof ThreadCpu {
   return "main";
 }
 
+/** None of a process that has ended: a session of PostgreSQL, say. */
 export function threadsOf(pid: number): { id: number; name: string; microseconds: number }[] {
   const threads = [];
+  if (!existsSync(`/proc/${pid}/task`)) return [];
   for (const id of readdirSync(`/proc/${pid}/task`)) {
     const at = `/proc/${pid}/task/${id}`;
     const [nanoseconds = "0"] = readFileSync(`${at}/schedstat`, "utf8").split(" ");

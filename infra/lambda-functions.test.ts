@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startInstance } from "@central-llm/local/lambda-instance";
+import { type FunctionHostSettings, platformFunctions } from "@central-llm/local/platform-functions";
 import { build } from "esbuild";
 import { afterAll, describe, expect, test } from "vitest";
 import { LAMBDA_FUNCTIONS, type LambdaFunction } from "./lambda-functions.ts";
@@ -51,6 +52,38 @@ test("the plan has the functions whose handlers are written, and no others", () 
   expect(planned.sort()).toEqual(written.map(({ name }) => name).sort());
   expect(planned).toContain("llm-audit-ingest");
   for (const one of written) expect(existsSync(sourceOf(one)), sourceOf(one)).toBe(true);
+});
+
+/** Variables that are not ours: SST's, Powertools', and where AWS is. */
+const own = (environment: Record<string, string> = {}) =>
+  Object.keys(environment)
+    .filter((name) => !/^(SST_|POWERTOOLS_|AWS_ENDPOINT_URL|NODE_OPTIONS)/.test(name))
+    .sort();
+
+test("the local host runs functions of the same names, handlers, limits and variables", () => {
+  const value = (name: string) => `http://127.0.0.1/${name}`;
+  const names =
+    "AWS_ENDPOINT_URL AWS_REGION TABLE_NAME INGEST_QUEUE_URL AUDIT_DLQ_URL AUDIT_BUCKET AUDIT_PREFIX";
+  const settings = Object.fromEntries(
+    `${names} EXPORT_QUEUE_URL EXPORT_BUCKET FUNCTIONS_DIR`.split(" ").map((name) => [name, value(name)]),
+  ) as unknown as FunctionHostSettings;
+  const local = Object.entries(
+    platformFunctions({ ...settings, FUNCTIONS_DIR: join(root, "packages/functions/src") }),
+  );
+  expect(local.map(([name]) => name)).toEqual(expect.arrayContaining(["ingest", "reconcile", "digest"]));
+  for (const [label, one] of local) {
+    const declared = LAMBDA_FUNCTIONS[label as keyof typeof LAMBDA_FUNCTIONS];
+    expect(one, label).toMatchObject({
+      name: declared.name,
+      handlerFile: sourceOf(declared),
+      timeoutSeconds: declared.timeoutSeconds,
+      memoryMb: declared.memoryMb,
+    });
+    const planned = ofType(prod, "aws:lambda/function:Function").find(
+      ({ inputs }) => inputs.name === one.name,
+    );
+    expect(own(one.environment), label).toEqual(own(planned?.inputs.environment.variables));
+  }
 });
 
 describe.each(written.map((one) => [one.name, one] as const))("%s", (name, declared) => {

@@ -32,7 +32,7 @@ export const LAMBDA_FUNCTIONS = {
     handler: "packages/functions/src/ingest.handler",
     written: true,
     timeoutSeconds: INGEST.timeoutSeconds,
-    memoryMb: 512,
+    memoryMb: INGEST.memoryMb,
   },
   reconcile: {
     name: RECONCILE_FUNCTION,

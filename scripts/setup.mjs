@@ -38,7 +38,7 @@ const sources = ["package.json", "vite.config.ts", "index.html", "public", "src"
   const path = `packages/web/${name}`;
   if (!/^(public|src)$/.test(name)) return [path];
   return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.includes(".test."))
+    .filter((entry) => entry.isFile() && !/\.test\.|^sst-env\.d\.ts$/.test(entry.name))
     .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
 });
 const hash = createHash("sha256").update(wanted);

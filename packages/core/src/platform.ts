@@ -33,6 +33,7 @@ export const INGEST = {
   /** Failed receives before SQS itself moves a message to the dead-letter queue. */
   maxReceiveCount: 5,
   timeoutSeconds: 60,
+  memoryMb: 512,
   /** AWS asks for at least six times the function's time-out. */
   visibilityTimeoutSeconds: 360,
   /** 14 days, SQS's maximum. */

@@ -6,6 +6,7 @@ import { CREDENTIALS } from "./audit-platform.ts";
 import { lambdaFunction } from "./lambda-function.ts";
 import { startQueueSource } from "./lambda-queue-source.ts";
 import { startSchedule } from "./lambda-schedule.ts";
+import { platformFunctions } from "./platform-functions.ts";
 
 const settings = z
   .object({
@@ -34,24 +35,12 @@ const log = (line: string) => console.log(line);
 const { AWS_REGION: region, AWS_ENDPOINT_URL: endpoint } = settings;
 const { INGEST } = Platform;
 
-const ingest = lambdaFunction(
-  {
-    name: Platform.INGEST_FUNCTION,
-    handlerFile: join(settings.FUNCTIONS_DIR, "ingest.ts"),
-    environment: {
-      TABLE_NAME: settings.TABLE_NAME,
-      MAX_PREVIEW_CHARS: String(Platform.MAX_PREVIEW_CHARS),
-      AUDIT_DLQ_URL: settings.AUDIT_DLQ_URL,
-      AWS_ENDPOINT_URL: endpoint,
-    },
-    region,
-    timeoutSeconds: INGEST.timeoutSeconds,
-    memoryMb: 512,
-    // Two cores serve a developer's whole machine; AWS's ten would only take turns here.
-    maxConcurrency: 2,
-  },
-  log,
-);
+const declared = platformFunctions(settings);
+const ingest = lambdaFunction(declared.ingest, log);
+const reconcile = lambdaFunction(declared.reconcile, log);
+const digest = lambdaFunction(declared.digest, log);
+const rollup = lambdaFunction(declared.rollup, log);
+const exporter = lambdaFunction(declared.export, log);
 const source = await startQueueSource(
   ingest,
   {
@@ -64,70 +53,6 @@ const source = await startQueueSource(
     retryAfter: settings.RETRY_AFTER,
   },
   { endpoint, region, credentials: CREDENTIALS },
-  log,
-);
-const reconcile = lambdaFunction(
-  {
-    name: Platform.RECONCILE_FUNCTION,
-    handlerFile: join(settings.FUNCTIONS_DIR, "reconcile.ts"),
-    environment: {
-      TABLE_NAME: settings.TABLE_NAME,
-      AUDIT_BUCKET: settings.AUDIT_BUCKET,
-      AUDIT_PREFIX: settings.AUDIT_PREFIX,
-      INGEST_QUEUE_URL: settings.INGEST_QUEUE_URL,
-      AWS_ENDPOINT_URL: endpoint,
-    },
-    region,
-    timeoutSeconds: Platform.RECONCILE.timeoutSeconds,
-    memoryMb: Platform.RECONCILE.memoryMb,
-    maxConcurrency: 1,
-  },
-  log,
-);
-const digest = lambdaFunction(
-  {
-    name: Platform.DIGEST_FUNCTION,
-    handlerFile: join(settings.FUNCTIONS_DIR, "digest.ts"),
-    environment: {
-      AUDIT_BUCKET: settings.AUDIT_BUCKET,
-      AUDIT_PREFIX: settings.AUDIT_PREFIX,
-      SIGNING_KEY_ID: Platform.DIGEST_KEY_ALIAS,
-      AWS_ENDPOINT_URL: endpoint,
-    },
-    region,
-    timeoutSeconds: Platform.DIGEST.timeoutSeconds,
-    memoryMb: Platform.DIGEST.memoryMb,
-    maxConcurrency: 1,
-  },
-  log,
-);
-const rollup = lambdaFunction(
-  {
-    name: Platform.ROLLUP_FUNCTION,
-    handlerFile: join(settings.FUNCTIONS_DIR, "rollup.ts"),
-    environment: { TABLE_NAME: settings.TABLE_NAME, AWS_ENDPOINT_URL: endpoint },
-    region,
-    timeoutSeconds: Platform.ROLLUP.timeoutSeconds,
-    memoryMb: Platform.ROLLUP.memoryMb,
-    maxConcurrency: 1,
-  },
-  log,
-);
-const exporter = lambdaFunction(
-  {
-    name: Platform.EXPORT_FUNCTION,
-    handlerFile: join(settings.FUNCTIONS_DIR, "export.ts"),
-    environment: {
-      TABLE_NAME: settings.TABLE_NAME,
-      EXPORT_BUCKET: settings.EXPORT_BUCKET,
-      EXPORT_QUEUE_URL: settings.EXPORT_QUEUE_URL,
-      AWS_ENDPOINT_URL: endpoint,
-    },
-    region,
-    timeoutSeconds: Platform.EXPORT.timeoutSeconds,
-    memoryMb: Platform.EXPORT.memoryMb,
-    maxConcurrency: 1,
-  },
   log,
 );
 const exports = await startQueueSource(

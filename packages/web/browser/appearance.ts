@@ -19,7 +19,7 @@ const PAGES: {
   before?: (page: Page) => Promise<void>;
 }[] = [
   { name: "overview", path: "/", person: "operator", ready: "Top projects" },
-  { name: "audit", path: "/audit", person: "auditor", ready: "Calls" },
+  { name: "audit", path: "/audit?project=knowledge-search", person: "auditor", ready: "Calls" },
   {
     name: "record",
     path: `/records/${CONVERSATION_ID}`,
@@ -74,8 +74,10 @@ export function appearance(stage: () => ConsoleStage): void {
             `${name}, ${size}, ${colorScheme}`,
           ).toEqual([]);
           const { SCREENSHOTS } = process.env;
-          if (SCREENSHOTS)
+          // Narrow pages once: their colours are those of the wide ones.
+          if (SCREENSHOTS && (size === "wide" || colorScheme === "light")) {
             await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`) });
+          }
         }
         const over = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { DeleteItemCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { objectKey } from "@central-llm/core/audit-key";
 import type { AuditRecord } from "@central-llm/core/audit-record";
@@ -34,6 +35,7 @@ export class ConsoleStage {
   readonly #platforms: LocalPlatforms;
   readonly #folder: string;
   readonly #s3: S3Client;
+  readonly #dynamoDb: DynamoDBClient;
   readonly #contexts = new Map<Person, Promise<BrowserContext>>();
 
   private constructor(instance: Instance, browser: Browser, platforms: LocalPlatforms, folder: string) {
@@ -43,7 +45,9 @@ export class ConsoleStage {
     this.#platforms = platforms;
     this.#folder = folder;
     const { AWS_ENDPOINT_URL = "", AWS_REGION = "" } = instance.env;
-    this.#s3 = new S3Client(clientSettings({ url: AWS_ENDPOINT_URL, region: AWS_REGION }));
+    const settings = clientSettings({ url: AWS_ENDPOINT_URL, region: AWS_REGION });
+    this.#s3 = new S3Client(settings);
+    this.#dynamoDb = new DynamoDBClient(settings);
   }
 
   static async start(): Promise<ConsoleStage> {
@@ -59,6 +63,7 @@ export class ConsoleStage {
   async stop(): Promise<void> {
     await this.browser.close();
     this.#s3.destroy();
+    this.#dynamoDb.destroy();
     await this.#platforms.stop(this.instance);
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -66,6 +71,17 @@ export class ConsoleStage {
   /** Puts objects where a proxy puts its records; the platform makes rows of them. */
   async store(...records: AuditRecord[]): Promise<void> {
     await Promise.all(records.map((record) => this.storeText(keyOf(record), JSON.stringify(record))));
+  }
+
+  /** Takes a record's row out of the table, once it is there: its object stays. */
+  async forget({ projectId, receivedAt, requestId }: AuditRecord): Promise<void> {
+    const Key = { id: { S: `project#${projectId}` }, createdAt: { S: `${receivedAt}#${requestId}` } };
+    await soon(async () => {
+      const { Attributes } = await this.#dynamoDb.send(
+        new DeleteItemCommand({ TableName: this.instance.env.TABLE_NAME, Key, ReturnValues: "ALL_OLD" }),
+      );
+      return Attributes?.requestId?.S;
+    }).toBe(requestId);
   }
 
   async storeText(key: string, text: string): Promise<void> {

@@ -31,6 +31,14 @@ export function useApi<N extends RouteName>(name: N, input: Input<N>, { keep, ..
   } as UseQueryOptions<Answer<N>, ApiError>);
 }
 
+/** Who is signed in does not change, and budgets are asked of the gateway, which audits every question. */
+const KEPT: readonly unknown[] = ["me", "budgets"] satisfies RouteName[];
+
+/** Asks again for all that the page shows of the trail. */
+export function refreshPage(): Promise<void> {
+  return queryClient.invalidateQueries({ predicate: ({ queryKey }) => !KEPT.includes(queryKey[0]) });
+}
+
 /** Asks again wherever an answer of these routes is shown. */
 export function refresh(...names: RouteName[]): Promise<unknown> {
   return Promise.all(names.map((name) => queryClient.invalidateQueries({ queryKey: [name] })));

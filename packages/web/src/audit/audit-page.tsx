@@ -1,6 +1,6 @@
 /** Find calls: filters, range, chart, list, live tail; a record opens beside the list. */
 import { lazy, Suspense, useState } from "react";
-import { queryClient } from "../api-query.ts";
+import { refreshPage } from "../api-query.ts";
 import { Button, Toggle } from "../control/button.tsx";
 import { RangePicker } from "../control/range-picker.tsx";
 import { Guarded } from "../guarded.tsx";
@@ -26,7 +26,7 @@ function Audit() {
   const live = search.live !== undefined;
   const again = () => {
     renew();
-    queryClient.invalidateQueries();
+    void refreshPage();
     if (search.at !== undefined) look({});
   };
   return (

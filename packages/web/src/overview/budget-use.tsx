@@ -38,7 +38,7 @@ function BudgetMeter({ budget }: { budget: Budget }) {
 }
 
 export function BudgetUse() {
-  const { data, error, refetch } = useApi("budgets", {});
+  const { data, error, refetch } = useApi("budgets", {}, { staleTime: 300_000 });
   return (
     <section className="panel" aria-label="Budgets">
       <header>

@@ -2,7 +2,7 @@
 import type { Overview } from "@central-llm/functions/api/contract-overview";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { queryClient, useApi } from "../api-query.ts";
+import { refreshPage, useApi } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
 import { RangePicker } from "../control/range-picker.tsx";
 import { Failed, Loading } from "../control/state.tsx";
@@ -99,7 +99,7 @@ function OverviewContent() {
     });
   const again = () => {
     setNow(Date.now());
-    queryClient.invalidateQueries();
+    void refreshPage();
   };
   return (
     <>
