@@ -133,6 +133,8 @@ export class Stage {
       TABLE_NAME: Platform.TABLE_NAME,
       INGEST_QUEUE_URL: this.queueUrl(Platform.INGEST_QUEUE),
       AUDIT_DLQ_URL: this.queueUrl(Platform.DEAD_LETTER_QUEUE),
+      EXPORT_QUEUE_URL: this.queueUrl(Platform.EXPORT_QUEUE),
+      EXPORT_BUCKET: Platform.EXPORT_BUCKET,
       RETRY_AFTER: String(this.#retryAfter),
     };
     this.#lambda = await untilUp(() => run("lambda-main.ts", environment, this.#lambdaLog));

@@ -38,11 +38,12 @@ export function ActiveFilters({ audit: { search, look } }: { audit: AuditState }
           <li key={name}>
             <Button
               look="small"
-              aria-label={`Remove filter ${NAMES[name]}: ${shown}`}
+              aria-label={`Remove filter ${NAMES[name]} ${shown}`}
               onPress={() => look({ [name]: undefined })}
             >
-              <span className="muted">{NAMES[name]}</span>
-              <span className="filter-value">{shown}</span> ✕
+              {/* With a space: the name that is heard must hold the text that is seen (WCAG 2.5.3). */}
+              <span className="muted">{NAMES[name]}</span> <span className="filter-value">{shown}</span>{" "}
+              <span aria-hidden="true">✕</span>
             </Button>
           </li>
         );
