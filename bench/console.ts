@@ -3,7 +3,7 @@
  * process of its own, as Lambda has it; the engine is the embedded one. Milliseconds are from the event to the answer, with
  * the record of the search in S3; read units and queries are counted at the table's client. Its figures: docs/decisions/console.md.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -35,7 +35,11 @@ const seconds = (since: number) => Math.round((performance.now() - since) / 1000
 const nearest = (values: number[], share: number) =>
   values.toSorted((a, b) => a - b)[Math.max(Math.ceil(values.length * share) - 1, 0)] ?? 0;
 
-const endpoint = await startAwsEndpoint();
+// On disk: a million rows with their index entries are more than a process's heap.
+const dataDir = join(root, ".local/bench/console-data");
+rmSync(dataDir, { recursive: true, force: true });
+mkdirSync(dataDir, { recursive: true });
+const endpoint = await startAwsEndpoint({ dataDir });
 const platform = await createAuditPlatform(endpoint);
 const client = new DynamoDBClient(clientSettings(endpoint));
 const table = AuditTable.open(client, platform.tableName);
@@ -289,3 +293,4 @@ writeFileSync(
 await api.stop();
 client.destroy();
 await endpoint.stop();
+rmSync(dataDir, { recursive: true, force: true });

@@ -8,9 +8,8 @@ import { z } from "zod";
 import * as AuditRow from "./audit-row.ts";
 import * as AuditTable from "./audit-table.ts";
 import { AuditObjectError, type DeadLetter, toMessage } from "./dead-letter.ts";
+import * as LateRows from "./late-rows.ts";
 import * as Parallel from "./parallel.ts";
-import * as RollupMark from "./rollup-mark.ts";
-import * as RollupRun from "./rollup-run.ts";
 import * as S3Event from "./s3-event.ts";
 import * as StoredObject from "./stored-object.ts";
 import * as StoredRecord from "./stored-record.ts";
@@ -110,7 +109,7 @@ async function store(refs: S3Event.ObjectRef[], context: IngestContext): Promise
     }
   });
   const failures = await AuditTable.writeRows(context.table, [...rows.keys()]);
-  const unmarked = await markLate(
+  const unmarked = await LateRows.mark(
     context.table,
     [...rows.keys()].filter((row) => !failures.has(row)),
   );
@@ -119,43 +118,6 @@ async function store(refs: S3Event.ObjectRef[], context: IngestContext): Promise
     outcomes.set(name, failure ? StoredObject.fromAws(failure) : { completedAt });
   }
   return outcomes;
-}
-
-/** A row that expires within this may be gone when its minute is counted again: its minute is left as it is. */
-const EXPIRES_SOON_SECONDS = 86_400;
-const MARKS = 25;
-
-/**
- * Has charts count the minutes of late rows again; those of timely rows are counted anyway. After the rows are stored, since
- * the count may begin at once.
- * @returns the rows whose minute could not be marked: their events must come again
- */
-async function markLate(
-  table: AuditTable.AuditTable,
-  rows: AuditRow.AuditRow[],
-): Promise<Map<AuditRow.AuditRow, Error>> {
-  const now = Date.now();
-  const unmarked = new Map<AuditRow.AuditRow, Error>();
-  const late = rows.filter(
-    ({ createdAt, profile, expiresAt = Number.POSITIVE_INFINITY }) =>
-      profile !== "console" &&
-      expiresAt > now / 1000 + EXPIRES_SOON_SECONDS &&
-      RollupRun.isLate(createdAt.split("#", 1)[0] ?? "", now),
-  );
-  const minutes = Map.groupBy(late, ({ createdAt }) =>
-    RollupRun.minuteOf(Date.parse(createdAt.split("#", 1)[0] ?? "")),
-  );
-  const all = [...minutes.keys()];
-  for (let at = 0; at < all.length; at += MARKS) {
-    const batch = all.slice(at, at + MARKS);
-    try {
-      await RollupMark.mark(table, batch);
-    } catch (error) {
-      for (const row of batch.flatMap((minute) => minutes.get(minute) ?? []))
-        unmarked.set(row, error as Error);
-    }
-  }
-  return unmarked;
 }
 
 function reasonOf(error: unknown): AuditObjectError {

@@ -5,47 +5,9 @@ import type { AuditTable } from "./audit-table.ts";
 import * as Parallel from "./parallel.ts";
 import { cutBytes } from "./preview.ts";
 import * as RollupBucket from "./rollup-bucket.ts";
+import { cover, down, type Piece, type Window } from "./rollup-cover.ts";
 import * as RollupTable from "./rollup-table.ts";
 import * as Tally from "./rollup-tally.ts";
-
-const { minute: MINUTE, hour: HOUR, day: DAY } = RollupTable.STEP_MS;
-
-/** Epoch milliseconds, whole minutes, `to` excluded. */
-export interface Window {
-  from: number;
-  to: number;
-}
-
-/** Rounded outwards to whole minutes: what charts can tell apart. */
-export const windowOf = (from: number, to: number): Window => ({
-  from: Math.floor(from / MINUTE) * MINUTE,
-  to: Math.ceil(to / MINUTE) * MINUTE,
-});
-
-export interface Piece extends Window {
-  granularity: RollupTable.Granularity;
-}
-
-const up = (time: number, step: number) => Math.ceil(time / step) * step;
-const down = (time: number, step: number) => Math.floor(time / step) * step;
-
-/** @param coarsest no larger buckets, since a chart of hours cannot be made of days */
-export function cover({ from, to }: Window, coarsest: RollupTable.Granularity): Piece[] {
-  const pieces: Piece[] = [];
-  const within = (granularity: RollupTable.Granularity, begin: number, end: number) => {
-    const step = { minute: null, hour: MINUTE, day: HOUR }[granularity];
-    const finer = ({ hour: "minute", day: "hour" } as const)[granularity as "hour" | "day"];
-    const size = RollupTable.STEP_MS[granularity];
-    const [first, last] = [up(begin, size), down(end, size)];
-    if (step === null || first < last) {
-      if (step !== null && begin < first) within(finer, begin, first);
-      pieces.push({ granularity, from: step === null ? begin : first, to: step === null ? end : last });
-      if (step !== null && last < end) within(finer, last, end);
-    } else within(finer, begin, end);
-  };
-  if (from < to) within(coarsest, from, to);
-  return pieces;
-}
 
 /** Which rollups are read: of all projects, or of these. */
 export interface Reach {
@@ -72,6 +34,8 @@ export function matcher({ dimension, value }: Condition): (name: string) => bool
       : cutBytes(value, { user: 96, model: 64, requestType: 32 }[dimension as "user"] ?? 96);
   return (name) => name === cut;
 }
+
+export { type Window, windowOf } from "./rollup-cover.ts";
 
 export interface SeriesRequest {
   window: Window;
@@ -147,7 +111,11 @@ export async function series(
 }
 
 const coarsestFor = (stepMs: number): RollupTable.Granularity =>
-  stepMs % DAY === 0 ? "day" : stepMs % HOUR === 0 ? "hour" : "minute";
+  stepMs % RollupTable.STEP_MS.day === 0
+    ? "day"
+    : stepMs % RollupTable.STEP_MS.hour === 0
+      ? "hour"
+      : "minute";
 
 /** The values of each dimension with their tallies over the window. */
 export async function facets(

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { accountsFile, loadAccounts } from "./console-accounts.ts";
 import { startConsole } from "./console-host.ts";
 import { tokenCheck } from "./console-token.ts";
-import { CLIENT_ID, GROUPS_CLAIM, startIssuer } from "./issuer.ts";
+import { startIssuer } from "./issuer.ts";
+import { CLIENT_ID, GROUPS_CLAIM } from "./issuer-configuration.ts";
 import { lambdaFunction } from "./lambda-function.ts";
 
 const Port = z.coerce.number().int().min(0).max(65_535);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Account, accountsFile } from "./console-accounts.ts";
-import { CLIENT_ID } from "./issuer.ts";
+import { CLIENT_ID } from "./issuer-configuration.ts";
 import { freeOffset, type Instance, LocalPlatforms } from "./testing/local-platform.ts";
 import { refresh, SignInFailed, signIn, type Tokens } from "./testing/sign-in.ts";
 
