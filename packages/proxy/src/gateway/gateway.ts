@@ -10,6 +10,7 @@ import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
 import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
+import { CompatibleClient } from "./compatible-client.ts";
 import { CostFiles } from "./cost-files.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
@@ -47,6 +48,7 @@ export class Gateway {
   readonly ledger: Ledger;
   readonly guard: PiiGuard;
   readonly bedrock: BedrockClient;
+  readonly compatible: CompatibleClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
   readonly pending = new PendingReleases();
@@ -72,12 +74,22 @@ export class Gateway {
       region: config.AWS_REGION,
       endpoint,
     });
-    this.bedrock = new BedrockClient({
-      ...BEDROCK_DEFAULTS,
-      transport: config.BEDROCK_TRANSPORT,
+    const patience = {
       connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
       firstByteTimeoutMs: config.FIRST_BYTE_TIMEOUT_MS,
       idleTimeoutMs: config.IDLE_TIMEOUT_MS,
+    };
+    this.compatible = new CompatibleClient({
+      ...patience,
+      keys: config.upstreamKeys,
+      maxConnections: config.UPSTREAM_CONNECTIONS,
+      maxAnswerBytes: config.MAX_BUFFERED_BYTES,
+      budget: this.budget,
+    });
+    this.bedrock = new BedrockClient({
+      ...BEDROCK_DEFAULTS,
+      ...patience,
+      transport: config.BEDROCK_TRANSPORT,
       maxConnections: config.BEDROCK_CONNECTIONS,
       ...(endpoint === undefined ? {} : { endpoint }),
     });
@@ -92,10 +104,8 @@ export class Gateway {
       onError: (error) => log.error({ err: error }, "An admin request failed"),
     });
     const { COST_TRACKING_BUCKET: bucket, COST_FILE_EVERY_MS: everyMs, AWS_REGION: region } = config;
-    this.#costFiles =
-      bucket === undefined
-        ? null
-        : new CostFiles({ database, bucket, everyMs, region, endpoint: config.s3Endpoint, log });
+    const costs = { database, everyMs, region, endpoint: config.s3Endpoint, log };
+    this.#costFiles = bucket === undefined ? null : new CostFiles({ ...costs, bucket });
     this.#costFiles?.start();
     metrics.sources.inFlight = () => this.#exchanges.size;
     metrics.sources.bufferedBytes = () => this.budget.used;
@@ -181,6 +191,7 @@ export class Gateway {
     await this.#costFiles?.stop();
     await this.admin.close();
     this.bedrock.destroy();
+    this.compatible.destroy();
     this.guard.destroy();
     await this.capture.close(DRAIN_TIMEOUT_MS);
     await this.#database.close();
