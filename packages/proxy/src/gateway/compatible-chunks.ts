@@ -1,4 +1,5 @@
 /** Reads an OpenAI-compatible server's stream of chunks, and tells one that ended from one that broke off. */
+import type { Readable } from "node:stream";
 import { EventBlocks } from "../event-blocks.ts";
 import { parseEvents } from "../server-sent-events.ts";
 import { parseObject } from "../stream-assembly.ts";
@@ -7,10 +8,10 @@ import type { Json } from "./model-route.ts";
 
 /** The parsed `data:` of each event. @param refusal what an event with an `error` becomes @throws UpstreamError */
 export async function* chunksOf(
-  body: AsyncIterable<Buffer>,
+  body: Readable,
   refusal: (status: number, text: string) => Error,
 ): AsyncGenerator<Json> {
-  const pieces = body[Symbol.asyncIterator]();
+  const pieces: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
   const blocks = new EventBlocks();
   const open = new Set<unknown>();
   try {
@@ -27,7 +28,8 @@ export async function* chunksOf(
       }
     }
   } finally {
-    await pieces.return?.();
+    // A read may be under way still, behind which the iterator's own end would wait.
+    body.destroy();
   }
   // Some servers end without `[DONE]`; a stream that broke off has choices that never finished.
   if (open.size !== 1 || !open.has(FINISHED)) throw badAnswer("a stream that broke off");

@@ -299,6 +299,21 @@ describe("a stream", () => {
     }
   });
 
+  it("leaves its connection to the next one, and none that its server does not end", async () => {
+    const event = `${piece("Hello", "stop")}data: [DONE]\n\n`;
+    upstream.script = (call) => {
+      call.beginChunked();
+      call.chunk(event);
+      call.endChunked();
+    };
+    const read = async () => contentOf(await (await chat(ask("Hi", { stream: true }))).text());
+    for (let again = 0; again < 4; again++) expect(await read()).toBe("Hello");
+    expect(upstream.connections).toBeLessThanOrEqual(1);
+    begin(event);
+    expect(await read()).toBe("Hello");
+    await (await upstream.call(4)).closed();
+  });
+
   it("that a guardrail reads is sent when all of it was read", async () => {
     const guardrail = { PII_ENGINE: "bedrock-guardrail", GUARDRAIL_ID: "gr-1", GUARDRAIL_VERSION: "1" };
     const port = await bench.startGateway({ ...models, ...guardrail });

@@ -8,6 +8,7 @@ import { AdmissionSettings } from "./admission.ts";
 import { GuardrailConfig } from "./bedrock-guardrail.ts";
 import { DatabaseSettings } from "./database.ts";
 import { modelList, upstreamKeys } from "./gateway-models.ts";
+import type { Patience } from "./patient-stream.ts";
 import { PlatformPolicy } from "./pii-guard.ts";
 
 /** A variable that holds JSON; a fault in it is named, its value is not. */
@@ -115,6 +116,8 @@ export interface GatewayConfig extends Omit<Parsed, "DATABASE_URL" | "MODELS">, 
   /** Keys of OpenAI-compatible servers, by the variables that their models name. */
   upstreamKeys: ReadonlyMap<string, string>;
   guardrail: GuardrailConfig | null;
+  /** With every provider. */
+  patience: Patience & { connectTimeoutMs: number };
 }
 
 /** @throws Error whose one-line message names every variable that is missing or wrong */
@@ -128,6 +131,11 @@ export function parseGatewayConfig(environment: Record<string, unknown>): Gatewa
     DATABASE_URL: config.DATABASE_URL ?? databaseUrl(config),
     models,
     upstreamKeys: upstreamKeys(models, environment),
+    patience: {
+      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+      firstByteTimeoutMs: config.FIRST_BYTE_TIMEOUT_MS,
+      idleTimeoutMs: config.IDLE_TIMEOUT_MS,
+    },
     guardrail:
       config.PII_ENGINE === "local" || GUARDRAIL_ID === undefined || GUARDRAIL_VERSION === undefined
         ? null

@@ -74,13 +74,8 @@ export class Gateway {
       region: config.AWS_REGION,
       endpoint,
     });
-    const patience = {
-      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
-      firstByteTimeoutMs: config.FIRST_BYTE_TIMEOUT_MS,
-      idleTimeoutMs: config.IDLE_TIMEOUT_MS,
-    };
     this.compatible = new CompatibleClient({
-      ...patience,
+      ...config.patience,
       keys: config.upstreamKeys,
       maxConnections: config.UPSTREAM_CONNECTIONS,
       maxAnswerBytes: config.MAX_BUFFERED_BYTES,
@@ -88,7 +83,7 @@ export class Gateway {
     });
     this.bedrock = new BedrockClient({
       ...BEDROCK_DEFAULTS,
-      ...patience,
+      ...config.patience,
       transport: config.BEDROCK_TRANSPORT,
       maxConnections: config.BEDROCK_CONNECTIONS,
       ...(endpoint === undefined ? {} : { endpoint }),
