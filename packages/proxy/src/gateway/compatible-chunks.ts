@@ -21,7 +21,7 @@ export async function* chunksOf(
           if (data === "[DONE]") return await ended(pieces);
           const chunk = parseObject(data);
           if (chunk === null) throw badAnswer("an event that is no JSON object");
-          if (chunk.error) throw refusal(statusIn(chunk.error), data);
+          if (chunk.error || chunk.object === "error") throw refusal(statusIn(chunk.error || chunk), data);
           follow(chunk, open);
           yield chunk;
         }

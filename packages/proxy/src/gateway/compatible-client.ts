@@ -127,7 +127,8 @@ export class CompatibleClient {
 
   #headers(target: CompatibleTarget, told: ToldUpstream, accept: string): string[] {
     const headers = ["content-type", "application/json", "accept", accept, "accept-encoding", "identity"];
-    headers.push("x-request-id", told.requestId);
+    // Not the same: the central path would give its record the name that our client was told for ours.
+    headers.push("x-request-id", `${told.requestId}-upstream`);
     const key = this.#key(target);
     if (key !== null)
       headers.push(target.apiKeyHeader, target.apiKeyHeader === "authorization" ? `Bearer ${key}` : key);

@@ -31,7 +31,12 @@ beforeAll(async () => {
     }),
     onBedrock("claude-3-5-sonnet"),
   ];
-  bench = await GatewayBench.start({ settings: settingsOf(models) });
+  bench = await GatewayBench.start({ start: false });
+  // The central path, as a model's server.
+  const central = await bench.startProcess({ PROFILE: "central", UPSTREAM_URL: demo.url });
+  const target = { tellsCaller: true };
+  models.push(compatible("central-chat", central.url, "ministral-8b-instruct", { target }));
+  bench.port = await bench.startGateway(settingsOf(models));
   ({ key, token } = await bench.key({ key_alias: "clients", user_id: "ada", max_budget: 10 }));
 });
 afterAll(async () => {
@@ -173,6 +178,27 @@ describe("openai's client", () => {
     expect(record.request.body).toMatchObject({ seed: 7, logit_bias: { 5: 1 } });
   });
 
+  it("reaches the central path, where the same call leaves a record of its own", async () => {
+    const headers = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+    const stream = await openai().chat.completions.create(
+      { model: "central-chat", messages: user("Tell me of harbours"), stream: true },
+      { headers },
+    );
+    for await (const chunk of stream) expect(chunk.usage).toBeUndefined();
+    const [id = ""] = ids;
+    const [ours, theirs] = [await bench.record(id), await bench.record(`${id}-upstream`)];
+    expect(ours).toMatchObject({ profile: "gateway", userId: "ada", usage: { source: "provider" } });
+    expect(theirs).toMatchObject({
+      profile: "central",
+      projectId: ours.projectId,
+      userId: "ada",
+      requestType: "chat",
+      usage: ours.usage,
+      trace: { traceId: ours.trace?.traceId },
+    });
+    expect(JSON.stringify(theirs)).not.toContain(UPSTREAM_KEY);
+  });
+
   it("completes texts, whole and streamed", async () => {
     const whole = await openai().completions.create({ model: MODEL, prompt: "Once upon a time" });
     expect(whole.usage?.completion_tokens).toBe(16);
@@ -220,7 +246,7 @@ describe("openai's client", () => {
 
   it("finds the models in the lists", async () => {
     const names = (await openai().models.list()).data.map(({ id }) => id);
-    expect(names).toEqual([MODEL, "house-embed", "claude-3-5-sonnet"]);
+    expect(names).toEqual([MODEL, "house-embed", "claude-3-5-sonnet", "central-chat"]);
     const info = await bench.call("GET", "/model/info", undefined, { key });
     const text = await info.text();
     expect(JSON.parse(text).data).toContainEqual(

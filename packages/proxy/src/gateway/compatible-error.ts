@@ -17,8 +17,9 @@ const NOT_NOW = new Set([503, 529]);
 
 /** @param text of the answer, or of a stream's event; without our key in it */
 export function refusedByServer(status: number, text: string): UpstreamError {
-  const { error } = parseObject(text) ?? {};
-  const said = isObject(error) ? error : {};
+  const parsed = parseObject(text) ?? {};
+  // Older vLLM says it without the member around it.
+  const said = isObject(parsed.error) ? parsed.error : parsed;
   const kind = `http_${status}`;
   const cause = new Error(`status ${status}: ${harmless(said.message) ?? "no words of OpenAI's shape"}`);
   if (INVALID.has(status)) return invalid(kind, said, cause);

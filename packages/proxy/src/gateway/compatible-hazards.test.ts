@@ -103,7 +103,7 @@ describe("what the server is sent", () => {
       accept: "application/json",
       "accept-encoding": "identity",
       authorization: `Bearer ${UPSTREAM_KEY}`,
-      "x-request-id": "mine-1",
+      "x-request-id": "mine-1-upstream",
     });
     expect(upstream.problems).toEqual([]);
     const record = await recordOf(response);
@@ -258,6 +258,9 @@ describe("a server that fails", () => {
       },
     ]);
     expect(upstream.calls).toHaveLength(1);
+    // As older vLLM words it.
+    upstream.script = (call) => call.answer(400, {}, '{"object":"error","message":"Bad seed","code":400}');
+    expect(await (await chat(ask("Hi"))).json()).toMatchObject({ error: { message: "Bad seed" } });
     upstream.script = refuse(400, "This model's maximum context length is 8192 tokens.");
     expect(await (await chat(ask("Hi"))).json()).toMatchObject({
       error: { code: "context_length_exceeded" },
@@ -357,6 +360,8 @@ describe("a stream", () => {
     const told = await (await chat(ask("Hi", { stream: true }))).text();
     expect(told).toContain('"type":"upstream_error"');
     expect(told).not.toContain(UPSTREAM_KEY);
+    begin(piece("Hello"), 'data: {"object":"error","message":"died","code":500}\n\n');
+    expect(await (await chat(ask("Hi", { stream: true }))).text()).toContain('"type":"upstream_error"');
     begin(piece("Hello"));
     const silent = await (await chat(ask("Hi", { stream: true }))).text();
     expect(silent).toContain('"code":"upstream_timeout"');
