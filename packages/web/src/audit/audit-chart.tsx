@@ -64,7 +64,7 @@ export function AuditChart({ audit }: { audit: AuditState }) {
         </dl>
         <div className="row">
           <span className="muted chart-note">
-            {names.length > 0 && `The chart does not heed: ${names.join(", ")}. `}
+            {names.length > 0 && `Not in the chart: the filter by ${names.join(", ")}. `}
             {data?.asOf && `Figures as of ${TimeZone.seconds(data.asOf, zone)} ${TimeZone.name(zone)}`}
           </span>
           <Toggle look="small" isSelected={asTable} onChange={setAsTable}>

@@ -1,6 +1,7 @@
 /** The span's figures beside those of the span before. */
 import type { Figures } from "@central-llm/functions/api/contract-chart";
 import * as Format from "../format.ts";
+import { Time } from "../zone-context.tsx";
 
 function Change({ now, before }: { now: number | null; before: number | null }) {
   if (now === null || before === null || before === 0) return <span className="muted">nothing before</span>;
@@ -8,12 +9,21 @@ function Change({ now, before }: { now: number | null; before: number | null }) 
   const sign = change > 0 ? "+" : "";
   return (
     <span className="muted">
-      {Math.abs(change) > 10 ? `×${(now / before).toFixed(0)}` : `${sign}${Format.share(change)}`} to before
+      {Math.abs(change) > 10 ? `×${(now / before).toFixed(0)}` : `${sign}${Format.share(change)}`} on before
     </span>
   );
 }
 
-export function FigureTiles({ now, before }: { now: Figures; before: Figures }) {
+export function FigureTiles({
+  now,
+  before,
+  asOf,
+}: {
+  now: Figures;
+  before: Figures;
+  /** When the figures were last counted. */
+  asOf: string | null;
+}) {
   const errorShare = (figures: Figures) =>
     figures.requests === 0 ? null : figures.errors / figures.requests;
   const tokens = (figures: Figures) => figures.promptTokens + figures.completionTokens;
@@ -32,7 +42,8 @@ export function FigureTiles({ now, before }: { now: Figures; before: Figures }) 
     { name: "Spend", value: Format.dollars(now.costUsd), now: now.costUsd, before: before.costUsd },
   ];
   return (
-    <dl className="tiles" aria-label="Figures">
+    <div>
+      <dl className="tiles" aria-label="Figures">
       {tiles.map(({ name, value, now, before }) => (
         <div key={name} className="panel">
           <dt>{name}</dt>
@@ -42,6 +53,11 @@ export function FigureTiles({ now, before }: { now: Figures; before: Figures }) 
           </dd>
         </div>
       ))}
-    </dl>
+      </dl>
+      <p className="muted as-of">
+        Calls of models, counted until <Time iso={asOf} />; beside each figure, its change on the span of the same
+        length before.
+      </p>
+    </div>
   );
 }

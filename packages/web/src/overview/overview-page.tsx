@@ -116,7 +116,7 @@ function OverviewContent() {
       {data && (
         <>
           <TrailHealth overview={data} />
-          <FigureTiles now={data.totals} before={data.before} />
+          <FigureTiles now={data.totals} before={data.before} asOf={data.asOf} />
         </>
       )}
       <Charts range={range} onBrush={(from, to) => setRange({ last: undefined, at: undefined, from, to })} />

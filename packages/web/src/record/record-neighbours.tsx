@@ -18,7 +18,7 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
   {
     id: "at",
     header: "Received",
-    width: 26,
+    width: 33,
     cell: (row) =>
       row === current ? (
         <strong>
