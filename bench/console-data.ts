@@ -55,16 +55,12 @@ async function fillTable(dataDir: string, rows: number, end: number): Promise<nu
   const client = new DynamoDBClient(load.clientSettings);
   const begun = performance.now();
   let shown = begun;
-  await fill(
-    AuditTable.open(client, AUDIT_TABLE.TableName),
-    { from: 0, count: rows, end },
-    (done) => {
-      if (performance.now() - shown < SHOWN_EVERY_MS) return;
-      shown = performance.now();
-      const left = Math.round((seconds(begun) / done) * (rows - done));
-      say(`${count(done)} of ${count(rows)} rows after ${seconds(begun)} s; about ${left} s more`);
-    },
-  );
+  await fill(AuditTable.open(client, AUDIT_TABLE.TableName), { from: 0, count: rows, end }, (done) => {
+    if (performance.now() - shown < SHOWN_EVERY_MS) return;
+    shown = performance.now();
+    const left = Math.round((seconds(begun) / done) * (rows - done));
+    say(`${count(done)} of ${count(rows)} rows after ${seconds(begun)} s; about ${left} s more`);
+  });
   client.destroy();
   await load.close();
   return seconds(begun);
@@ -83,7 +79,9 @@ async function countRollups(dataDir: string, end: number): Promise<number> {
     counted += (await RollupRun.run(table, end, { window: { from, to: from + hour } })).rows;
     if (performance.now() - shown < SHOWN_EVERY_MS) continue;
     shown = performance.now();
-    say(`rollups of ${count(counted)} rows; ${Math.round((end - from) / hour)} hours left, ${seconds(begun)} s`);
+    say(
+      `rollups of ${count(counted)} rows; ${Math.round((end - from) / hour)} hours left, ${seconds(begun)} s`,
+    );
   }
   client.destroy();
   await endpoint.stop();

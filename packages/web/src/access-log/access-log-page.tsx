@@ -117,7 +117,10 @@ function AccessLog() {
       </search>
       <p className="muted">
         What was done through the console. The gateway records each call of its administration itself:{" "}
-        <Link to="/audit" search={{ requestType: "admin", last: search.last, from: search.from, to: search.to }}>
+        <Link
+          to="/audit"
+          search={{ requestType: "admin", last: search.last, from: search.from, to: search.to }}
+        >
           administration of keys
         </Link>
         .

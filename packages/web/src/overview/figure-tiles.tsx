@@ -19,44 +19,56 @@ export function FigureTiles({
   before,
   asOf,
 }: {
-  now: Figures;
-  before: Figures;
+  /** Null while they load: the tiles hold their places. */
+  now: Figures | null;
+  before: Figures | null;
   /** When the figures were last counted. */
   asOf: string | null;
 }) {
-  const errorShare = (figures: Figures) =>
-    figures.requests === 0 ? null : figures.errors / figures.requests;
-  const tokens = (figures: Figures) => figures.promptTokens + figures.completionTokens;
+  const errorShare = (figures: Figures | null) =>
+    !figures || figures.requests === 0 ? null : figures.errors / figures.requests;
+  const tokens = (figures: Figures | null) => figures && figures.promptTokens + figures.completionTokens;
   const share = errorShare(now);
+  const loading = now === null;
+  const tile = (
+    name: string,
+    of: (figures: Figures) => number | null,
+    show: (value: number | null) => string,
+  ) => ({
+    name,
+    value: show(now && of(now)),
+    now: now && of(now),
+    before: before && of(before),
+  });
   const tiles = [
-    { name: "Calls", value: Format.count(now.requests), now: now.requests, before: before.requests },
+    tile("Calls", ({ requests }) => requests, Format.count),
     {
       name: "Errors",
-      value: `${Format.count(now.errors)}${share === null ? "" : ` (${Format.share(share)})`}`,
+      value: `${Format.count(now?.errors)}${share === null ? "" : ` (${Format.share(share)})`}`,
       now: share,
       before: errorShare(before),
     },
-    { name: "Latency p50", value: Format.milliseconds(now.p50Ms), now: now.p50Ms, before: before.p50Ms },
-    { name: "Latency p95", value: Format.milliseconds(now.p95Ms), now: now.p95Ms, before: before.p95Ms },
-    { name: "Tokens", value: Format.count(tokens(now)), now: tokens(now), before: tokens(before) },
-    { name: "Spend", value: Format.dollars(now.costUsd), now: now.costUsd, before: before.costUsd },
+    tile("Latency p50", ({ p50Ms }) => p50Ms, Format.milliseconds),
+    tile("Latency p95", ({ p95Ms }) => p95Ms, Format.milliseconds),
+    tile("Tokens", tokens, Format.count),
+    tile("Spend", ({ costUsd }) => costUsd, Format.dollars),
   ];
   return (
     <div>
-      <dl className="tiles" aria-label="Figures">
-      {tiles.map(({ name, value, now, before }) => (
-        <div key={name} className="panel">
-          <dt>{name}</dt>
-          <dd>
-            <strong>{value}</strong>
-            <Change now={now} before={before} />
-          </dd>
-        </div>
-      ))}
+      <dl className="tiles" aria-label="Figures" aria-busy={now === null}>
+        {tiles.map(({ name, value, now, before }) => (
+          <div key={name} className="panel">
+            <dt>{name}</dt>
+            <dd>
+              <strong>{value}</strong>
+              {loading ? <span className="muted">…</span> : <Change now={now} before={before} />}
+            </dd>
+          </div>
+        ))}
       </dl>
       <p className="muted as-of">
-        Calls of models, counted until <Time iso={asOf} />; beside each figure, its change on the span of the same
-        length before.
+        Calls of models, counted until <Time iso={asOf} />; beside each figure, its change on the span of the
+        same length before.
       </p>
     </div>
   );

@@ -5,7 +5,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { refreshPage, useApi } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
 import { RangePicker } from "../control/range-picker.tsx";
-import { Failed, Loading } from "../control/state.tsx";
+import { Failed } from "../control/state.tsx";
 import { Guarded } from "../guarded.tsx";
 import { PageHead } from "../layout.tsx";
 import { useMay } from "../me.ts";
@@ -112,11 +112,10 @@ function OverviewContent() {
           <Failed error={error} what="the overview" onRetry={() => refetch()} />
         </div>
       )}
-      {!data && !error && <Loading what="the overview" rows={5} />}
-      {data && (
+      {(data || !error) && (
         <>
-          <TrailHealth overview={data} />
-          <FigureTiles now={data.totals} before={data.before} asOf={data.asOf} />
+          <TrailHealth overview={data ?? null} />
+          <FigureTiles now={data?.totals ?? null} before={data?.before ?? null} asOf={data?.asOf ?? null} />
         </>
       )}
       <Charts range={range} onBrush={(from, to) => setRange({ last: undefined, at: undefined, from, to })} />
