@@ -27,6 +27,8 @@ const STATES: Record<Hour["state"], { name: string; tone: "good" | "bad" | "plai
   unchecked: { name: "Not checked yet", tone: "plain" },
 };
 
+const wordOf = (hour: string, busy: string | null) => (busy === hour ? "Checking …" : "Check now");
+
 const columns = (check: (hour: string) => void, busy: string | null): Column<Hour>[] => [
   { id: "hour", header: "Hour from", zoned: true, width: 22, cell: ({ hour }) => <ShortTime iso={hour} /> },
   {
@@ -57,11 +59,11 @@ const columns = (check: (hour: string) => void, busy: string | null): Column<Hou
     cell: ({ hour }) => (
       <Button
         look="small"
-        aria-label={`Check the hour from ${hour}`}
+        aria-label={`${wordOf(hour, busy)}: hour from ${hour}`}
         isDisabled={busy !== null}
         onPress={() => check(hour)}
       >
-        {busy === hour ? "Checking …" : "Check now"}
+        {wordOf(hour, busy)}
       </Button>
     ),
   },

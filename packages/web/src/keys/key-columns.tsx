@@ -26,7 +26,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "alias",
     header: "Key",
-    width: 21,
+    width: 20,
     title: ({ keyId }) => `sha256 ${keyId}`,
     cell: (key) => (
       <>
@@ -38,7 +38,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "owner",
     header: "User and team",
-    width: 16,
+    width: 15,
     title: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", "),
     cell: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", ") || "–",
   },
@@ -52,7 +52,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "budget",
     header: "Spend of budget",
-    width: 22,
+    width: 19,
     numeric: true,
     cell: ({ spendUsd, maxBudgetUsd, budgetDuration }) =>
       maxBudgetUsd === null

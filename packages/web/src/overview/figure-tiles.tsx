@@ -19,32 +19,30 @@ export function FigureTiles({
   before,
   asOf,
 }: {
-  /** Null while they load: the tiles hold their places. */
-  now: Figures | null;
-  before: Figures | null;
+  now: Figures;
+  before: Figures;
   /** When the figures were last counted. */
   asOf: string | null;
 }) {
-  const errorShare = (figures: Figures | null) =>
-    !figures || figures.requests === 0 ? null : figures.errors / figures.requests;
-  const tokens = (figures: Figures | null) => figures && figures.promptTokens + figures.completionTokens;
+  const errorShare = (figures: Figures) =>
+    figures.requests === 0 ? null : figures.errors / figures.requests;
+  const tokens = (figures: Figures) => figures.promptTokens + figures.completionTokens;
   const share = errorShare(now);
-  const loading = now === null;
   const tile = (
     name: string,
     of: (figures: Figures) => number | null,
     show: (value: number | null) => string,
   ) => ({
     name,
-    value: show(now && of(now)),
-    now: now && of(now),
-    before: before && of(before),
+    value: show(of(now)),
+    now: of(now),
+    before: of(before),
   });
   const tiles = [
     tile("Calls", ({ requests }) => requests, Format.count),
     {
       name: "Errors",
-      value: `${Format.count(now?.errors)}${share === null ? "" : ` (${Format.share(share)})`}`,
+      value: `${Format.count(now.errors)}${share === null ? "" : ` (${Format.share(share)})`}`,
       now: share,
       before: errorShare(before),
     },
@@ -55,13 +53,13 @@ export function FigureTiles({
   ];
   return (
     <div>
-      <dl className="tiles" aria-label="Figures" aria-busy={now === null}>
+      <dl className="tiles" aria-label="Figures">
         {tiles.map(({ name, value, now, before }) => (
           <div key={name} className="panel">
             <dt>{name}</dt>
             <dd>
               <strong>{value}</strong>
-              {loading ? <span className="muted">…</span> : <Change now={now} before={before} />}
+              <Change now={now} before={before} />
             </dd>
           </div>
         ))}

@@ -43,34 +43,7 @@ function Banner({ overview: { health, deadLetters, trail } }: { overview: Overvi
   );
 }
 
-/** Holds the place of the figures, so that nothing moves when they come. */
-function HealthLoading() {
-  return (
-    <section className="stack tight" aria-label="Health of the audit trail" aria-busy="true">
-      <Note tone="info">Looking at the trail …</Note>
-      <dl className="health">
-        {NAMES.map((name) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>…</dd>
-          </div>
-        ))}
-      </dl>
-    </section>
-  );
-}
-const NAMES = [
-  "Waiting for ingest",
-  "Newest row",
-  "Dead letters",
-  "Gaps (two days)",
-  "Checked until",
-  "Last digest",
-];
-
-/** @param overview null while it loads */
-export function TrailHealth({ overview }: { overview: Overview | null }) {
-  if (overview === null) return <HealthLoading />;
+export function TrailHealth({ overview }: { overview: Overview }) {
   const { ingest, deadLetters, trail, chain } = overview;
   return (
     <section className="stack tight" aria-label="Health of the audit trail">

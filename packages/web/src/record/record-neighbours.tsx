@@ -19,7 +19,7 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
     id: "at",
     header: "Received",
     zoned: true,
-    width: 29,
+    width: 28,
     cell: (row) =>
       row === current ? (
         <strong>
