@@ -1,5 +1,5 @@
 /** The table of `bench/console`, made once: rows straight into the store, then their rollups by the function's own code. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import * as AuditTable from "@central-llm/core/audit-table";
@@ -26,7 +26,10 @@ export const say = (line: string) => console.error(`[bench] ${line}`);
 const seconds = (since: number) => Math.round((performance.now() - since) / 1000);
 const count = (rows: number) => rows.toLocaleString("en");
 
-/** A table that was finished with as many rows in the folder is taken as it is; anything else there goes. */
+/**
+ * A table that was finished with as many rows in the folder is taken as it is; another one goes.
+ * @throws Error when the folder holds something that is no table of ours
+ */
 export async function prepare(dataDir: string, rows: number): Promise<Prepared> {
   const note = join(dataDir, "prepared.json");
   if (existsSync(note)) {
@@ -35,6 +38,9 @@ export async function prepare(dataDir: string, rows: number): Promise<Prepared> 
       say(`takes the ${count(rows)} rows in ${dataDir}`);
       return known;
     }
+  }
+  if (existsSync(dataDir) && readdirSync(dataDir).length > 0 && !existsSync(join(dataDir, "dynamodb"))) {
+    throw new Error(`${dataDir} is not empty, and what it holds is no table of this bench.`);
   }
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
