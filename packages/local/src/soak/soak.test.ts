@@ -15,9 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test("the whole central path under load and faults: every answer has its object and its row, once", {
-  timeout: 120_000,
-}, async () => {
+test("the whole central path under load and faults: every answer has its object and its row, once", async () => {
   const lines: string[] = [];
   const settings = { minutes: 10 / 60, rate: 30, seed: 5, folder };
   const evidence = await soak(settings, (line) => lines.push(line), new AbortController().signal);

@@ -123,7 +123,7 @@ export function verdict(admission: Admission): string {
 export async function eventually(
   condition: () => Promise<boolean> | boolean,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ) {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
