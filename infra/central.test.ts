@@ -47,7 +47,9 @@ describe.each(both)("the model service of %s", (_, plan) => {
     });
     // API Gateway cuts a stream after 5 minutes of silence; the proxy must be first.
     expect(config.FIRST_BYTE_TIMEOUT_MS).toBeLessThan(300_000);
-    expect(config.DRAIN_TIMEOUT_MS / 1000).toBeLessThan(container(plan, "audit-proxy").stopTimeout);
+    expect((config.DRAIN_TIMEOUT_MS + config.FLUSH_TIMEOUT_MS) / 1000 + 5).toBeLessThan(
+      container(plan, "audit-proxy").stopTimeout,
+    );
     // What the environment sets is what the proxy knows: a misspelt name would do nothing.
     const { HOST: _, ...known } = environment;
     for (const name of Object.keys(known)) expect(config, name).toHaveProperty(name);

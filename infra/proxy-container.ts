@@ -40,7 +40,7 @@ export function proxyContainer(args: ProxyContainerArgs) {
     readonlyRootFilesystem: true,
     mountPoints: [{ sourceVolume: SPOOL_VOLUME, containerPath: SPOOL_DIR, readOnly: false }],
     portMappings: [{ containerPort: args.port, protocol: "tcp" }],
-    // Longer than the proxy's own DRAIN_TIMEOUT_MS below: answers in flight end, the spool is sent.
+    // Longer than the two time-outs below together: answers in flight end, then the spool is sent.
     stopTimeout: 120,
     environment: pairs({
       HOST: "0.0.0.0",
@@ -51,6 +51,7 @@ export function proxyContainer(args: ProxyContainerArgs) {
       AWS_REGION: region,
       SPOOL_DIR,
       DRAIN_TIMEOUT_MS: "90000",
+      FLUSH_TIMEOUT_MS: "20000",
       // A quarter for bodies: as much again is copied on their way to S3, and the rest is node's own.
       MAX_BUFFERED_BYTES: String(Math.floor(args.memoryMb / 4) * 1024 * 1024),
       ...args.environment,

@@ -52,7 +52,10 @@ export const common = {
   HEAD_TIMEOUT_MS: positive(20_000),
   /** … and its whole request within this. */
   REQUEST_TIMEOUT_MS: positive(60_000),
+  /** When it must stop: how long open requests may go on … */
   DRAIN_TIMEOUT_MS: positive(30_000),
+  /** … and how long, after them, the audit objects and spend rows that wait may take to S3 and PostgreSQL. */
+  FLUSH_TIMEOUT_MS: positive(20_000),
   /** One JSON line a request on stdout, without prompts and answers. */
   ACCESS_LOG: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

@@ -94,7 +94,7 @@ export class ModelProxy {
       for (const exchange of this.#exchanges) exchange.interrupt();
     }
     await this.pool.destroy();
-    await this.capture.close(this.config.DRAIN_TIMEOUT_MS);
+    await this.capture.close(this.config.FLUSH_TIMEOUT_MS);
   }
 
   async #idle(): Promise<void> {

@@ -120,7 +120,7 @@ export class LitellmGateway {
   /** Lets open requests end, for as long as is given; then ends them. Uploads what is left. */
   async close(): Promise<void> {
     this.draining = true;
-    const { DRAIN_TIMEOUT_MS } = this.config;
+    const { DRAIN_TIMEOUT_MS, FLUSH_TIMEOUT_MS } = this.config;
     const deadline = performance.now() + DRAIN_TIMEOUT_MS;
     while (this.#exchanges.size > 0 && performance.now() < deadline) {
       await new Promise((done) => setTimeout(done, 20));
@@ -131,7 +131,7 @@ export class LitellmGateway {
     }
     await this.pool.destroy();
     this.guard.destroy();
-    await this.capture.close(DRAIN_TIMEOUT_MS);
+    await this.capture.close(FLUSH_TIMEOUT_MS);
     await this.#database.close();
   }
 }
