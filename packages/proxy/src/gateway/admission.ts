@@ -33,6 +33,8 @@ export interface Reservation {
   token: string;
   userId: string | null;
   teamId: string | null;
+  /** As much again could be admitted: nobody waits for what this holds, and it may be given back in company. */
+  ample: boolean;
 }
 
 export type Admission =
@@ -59,10 +61,14 @@ export type AdmissionSettings = z.infer<typeof AdmissionSettings>;
 const Answer = z.object({
   call: CallContext.nullable(),
   refusal: Refusal.optional(),
-  limits: z.array(LimitState).optional(),
+  limits: z.array(LimitState.nullable()).optional(),
   held: z.boolean().optional(),
+  ample: z.boolean().optional(),
 });
 
+const INTERVALS = "$1, make_interval(secs => $2), make_interval(secs => $3)";
+const ADMIT = `SELECT central_llm.admit(${INTERVALS}, $4) AS answers`;
+const ADMIT_ONE = `SELECT json_build_array(central_llm.admit_one(${INTERVALS}, $4, $5, $6, $7, $8, $9, $10)) AS answers`;
 const MAX_BATCH = 128;
 const LANES = 2;
 /** How long new requests are refused at once after the database could not be reached. */
@@ -162,11 +168,26 @@ export class Admissions {
     const leaseMs = RESERVATION_LEASE_SECONDS * 1000;
     const asked = performance.now();
     const lease = asked < this.#leasedUntil ? null : RESERVATION_LEASE_SECONDS;
-    const result = await this.#pool.query({
-      name: "admit",
-      text: "SELECT central_llm.admit($1, make_interval(secs => $2), make_interval(secs => $3), $4) AS answers",
-      values: [this.instance, lease, RATE_LIMIT_WINDOW_SECONDS, JSON.stringify(requests)],
-    });
+    const process = [this.instance, lease, RATE_LIMIT_WINDOW_SECONDS];
+    const [only] = requests;
+    const result = await this.#pool.query(
+      only && requests.length === 1
+        ? {
+            name: "admit-one",
+            text: ADMIT_ONE,
+            values: [
+              ...process,
+              only.id,
+              only.token,
+              only.model,
+              only.alias,
+              only.tokens,
+              only.cost,
+              only.lifetime_ms,
+            ],
+          }
+        : { name: "admit", text: ADMIT, values: [...process, JSON.stringify(requests)] },
+    );
     // With a third of the lease to spare: a reservation of a process without a lease is nobody's.
     if (lease !== null) this.#leasedUntil = asked + (leaseMs * 2) / 3;
     return z.array(Answer).parse(result.rows[0].answers);
@@ -181,20 +202,24 @@ export class Admissions {
     }
     if (!call) return { outcome: "refused", refusal: { reason: "unknown_key" }, call: null };
     if (this.#settings.WHEN_DATABASE_AWAY === "admit_known") this.#known.remember(request, call);
-    return admitted(call, answer.limits ?? [], answer.held ? id : null, true);
+    const limits = (answer.limits ?? []).filter((limit) => limit !== null);
+    const { token, userId, teamId } = call;
+    const reservation = { id: answer.held ? id : null, token, userId, teamId, ample: answer.ample ?? false };
+    return { outcome: "admitted", checked: true, call, limits, reservation };
   }
 
   #unavailable(batch: Waiting[], cause: unknown): void {
     for (const { request, answer } of batch) {
       const call = this.#known.recall(request);
-      answer(call ? admitted(call, [], null, false) : { outcome: "database_unavailable", cause });
+      answer(call ? uncounted(call) : { outcome: "database_unavailable", cause });
     }
   }
 }
 
-function admitted(call: CallContext, limits: LimitState[], id: string | null, checked: boolean): Admission {
+function uncounted(call: CallContext): Admission {
   const { token, userId, teamId } = call;
-  return { outcome: "admitted", checked, call, limits, reservation: { id, token, userId, teamId } };
+  const reservation = { id: null, token, userId, teamId, ample: true };
+  return { outcome: "admitted", checked: false, call, limits: [], reservation };
 }
 
 const timedOut = (error: unknown) => error instanceof Error && /timeout/i.test(error.message);

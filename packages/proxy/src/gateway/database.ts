@@ -24,7 +24,7 @@ export interface Database {
   pool: pg.Pool;
   /** Admissions: each a single function call that only looks rows up by their keys. */
   admission: pg.Pool;
-  /** Settlements: the same, on disk before they are confirmed. */
+  /** Settlements: the same; they ask for the server's disk themselves. */
   settlement: pg.Pool;
   /** A connection of one's own, to LISTEN on. */
   listener(): pg.Client;
@@ -98,7 +98,7 @@ export function openDatabase(
   const pools = {
     pool: openPool("admin", settings.DATABASE_POOL_SIZE, {}),
     admission: openPool("admission", 2, { ...LOOKUPS, ...durability }),
-    settlement: openPool("settlement", 2, LOOKUPS),
+    settlement: openPool("settlement", 2, { ...LOOKUPS, synchronous_commit: "off" }),
   };
   return {
     ...pools,

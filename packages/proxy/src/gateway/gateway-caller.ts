@@ -83,4 +83,10 @@ export function attribute(
 }
 
 /** What the holder of the master key is to admission and spend: unlimited, and an owner of rows. */
-export const MASTER_RESERVATION: Reservation = { id: null, token: MASTER_ALIAS, userId: null, teamId: null };
+export const MASTER_RESERVATION: Reservation = {
+  id: null,
+  token: MASTER_ALIAS,
+  userId: null,
+  teamId: null,
+  ample: true,
+};

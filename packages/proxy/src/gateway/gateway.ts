@@ -49,7 +49,7 @@ export class Gateway {
   readonly bedrock: BedrockClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
-  readonly pending = new PendingReleases();
+  readonly pending = new PendingReleases(() => this.ledger.hurry());
   readonly #database: Database;
   readonly #costFiles: CostFiles | null;
   readonly #exchanges = new OpenList<GatewayExchange>();

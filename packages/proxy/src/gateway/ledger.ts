@@ -21,6 +21,8 @@ export interface Ledger {
   release(reservation: Reservation): Promise<void>;
   /** Settlements that are not on the database's disk yet. */
   pendingSettlements(): number;
+  /** Somebody waits for what is pending. */
+  hurry(): void;
   /** Waits for pending settlements, at most so long, and ends the lease. @returns how many were given up */
   close(timeoutMs: number): Promise<number>;
 }
@@ -51,6 +53,7 @@ export function openLedger(
     settle: (reservation, usage) => settlements.settle(reservation, usage),
     release: (reservation) => settlements.release(reservation.id),
     pendingSettlements: () => settlements.pendingSettlements,
+    hurry: () => settlements.hurry(),
     async close(timeoutMs) {
       const left = await settlements.drain(timeoutMs);
       settlements.stop();

@@ -18,6 +18,12 @@ interface Pending extends Openable {
 
 export class PendingReleases {
   readonly #open = new OpenList<Pending>();
+  readonly #hurry: () => void;
+
+  /** @param hurry has what is pending booked now */
+  constructor(hurry: () => void) {
+    this.#hurry = hurry;
+  }
 
   /** @param booked never rejects */
   add(owner: Owner, booked: Promise<void>): void {
@@ -37,6 +43,7 @@ export class PendingReleases {
     // Only who is refused looks through the list; that is cheaper than to keep it by owner for everybody.
     const pending = [...this.#open].flatMap((one) => (one.owner[name] === owner[name] ? [one.booked] : []));
     if (pending.length === 0) return false;
+    this.#hurry();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PATIENCE_MS);

@@ -92,11 +92,11 @@ describe("settlement", () => {
       max_parallel_requests: 1,
     });
     await gateway.ledger.release(await admit(token, { tokens: 100, cost: 1 }));
-    expect(verdict(await gateway.ledger.admit(request(token, { tokens: 100, cost: 1 })))).toBe(
-      "rate_limited:api_key:tokens",
+    const [state] = await gateway.rows(
+      "SELECT requests, tokens, in_flight, reserved FROM central_llm.limit_state",
     );
-    const [state] = await gateway.rows("SELECT requests, in_flight, reserved FROM central_llm.limit_state");
-    expect(state).toEqual({ requests: 1, in_flight: 0, reserved: 0 });
+    expect(state).toEqual({ requests: 1, tokens: 0, in_flight: 0, reserved: 0 });
+    expect(verdict(await gateway.ledger.admit(request(token, { tokens: 100, cost: 1 })))).toBe("admitted");
   });
 
   it("is not held up by a row that PostgreSQL refuses", async () => {
@@ -115,10 +115,16 @@ describe("settlement", () => {
   it("refuses more than may wait, and says so", async () => {
     const database = connect("postgresql://postgres:x@127.0.0.1:1/none");
     const settlements = new Settlements(database.settlement, 2);
-    const one = settlements.settle({ id: null, token: "t", userId: null, teamId: null }, usage("1"));
-    const two = settlements.settle({ id: null, token: "t", userId: null, teamId: null }, usage("2"));
+    const one = settlements.settle(
+      { id: null, token: "t", userId: null, teamId: null, ample: false },
+      usage("1"),
+    );
+    const two = settlements.settle(
+      { id: null, token: "t", userId: null, teamId: null, ample: false },
+      usage("2"),
+    );
     await expect(
-      settlements.settle({ id: null, token: "t", userId: null, teamId: null }, usage("3")),
+      settlements.settle({ id: null, token: "t", userId: null, teamId: null, ample: false }, usage("3")),
     ).rejects.toThrow(/waiting/);
     expect(settlements.pendingSettlements).toBe(2);
     settlements.stop();

@@ -49,7 +49,7 @@ beforeAll(async () => {
   for (const [at, [userId, teamId, model, age, cost, status]] of calls.entries()) {
     const startedAt = NOW.getTime() - age;
     await gateway.ledger.settle(
-      { id: null, token: userId === "ann" ? token : "free", userId, teamId },
+      { id: null, token: userId === "ann" ? token : "free", userId, teamId, ample: false },
       usage(`r${at}`, {
         modelGroup: model,
         cost,
