@@ -21,7 +21,10 @@ test("the whole central path under load and faults: every answer has its object 
   const evidence = await soak(settings, (line) => lines.push(line), new AbortController().signal);
   const ledger = ledgerOf(evidence);
   expect(evidence.book.details).toEqual([]);
-  expect(ledger.broken).toEqual([]);
+  const { gaps, silent } = evidence.reconciled;
+  const lost = Object.groupBy(ledger.lost, ({ life }) => life.writer);
+  const counts = Object.entries(lost).map(([writer, entries]) => `${writer} lost ${entries?.length}`);
+  expect(ledger.broken, JSON.stringify({ counts, gaps, silent, journal: evidence.journal })).toEqual([]);
   expect(evidence.book.count("answered")).toBeGreaterThan(100);
   expect(evidence.objects.length).toBe(evidence.rows.length);
   expect(evidence.journal.length).toBeGreaterThan(3);
