@@ -8,7 +8,7 @@ import { LimitState, Refusal } from "@central-llm/core/rate-limit";
 import type pg from "pg";
 import { z } from "zod";
 import { CallContext, storable } from "./call-context.ts";
-import { isConflict, isUnavailable } from "./database.ts";
+import { isConflict, isUnavailable, LANES } from "./database.ts";
 import { KnownCallers } from "./known-callers.ts";
 
 export interface AdmissionRequest {
@@ -70,7 +70,6 @@ const INTERVALS = "$1, make_interval(secs => $2), make_interval(secs => $3)";
 const ADMIT = `SELECT central_llm.admit(${INTERVALS}, $4) AS answers`;
 const ADMIT_ONE = `SELECT json_build_array(central_llm.admit_one(${INTERVALS}, $4, $5, $6, $7, $8, $9, $10)) AS answers`;
 const MAX_BATCH = 128;
-const LANES = 2;
 /** How long new requests are refused at once after the database could not be reached. */
 const REST_MS = 200;
 const MAX_WAITING_MS = 5_000;

@@ -26,6 +26,8 @@ export interface Database {
   admission: pg.Pool;
   /** Settlements: the same; they ask for the server's disk themselves. */
   settlement: pg.Pool;
+  /** Opens the connections of the hot path: a burst right after the start must not wait, or time out, for them. */
+  warm(): Promise<void>;
   /** A connection of one's own, to LISTEN on. */
   listener(): pg.Client;
   /** A connection of one's own for long work, each statement within so many milliseconds. */
@@ -41,6 +43,9 @@ const LOOKUPS = {
   jit: "off",
   plan_cache_mode: "force_generic_plan",
 };
+
+/** Batches of admissions under way, and connections for them; settlements have as many. */
+export const LANES = 2;
 
 const TIMESTAMP = 1114;
 const BIGINT = 20;
@@ -97,11 +102,16 @@ export function openDatabase(
   };
   const pools = {
     pool: openPool("admin", settings.DATABASE_POOL_SIZE, {}),
-    admission: openPool("admission", 2, { ...LOOKUPS, ...durability }),
-    settlement: openPool("settlement", 2, { ...LOOKUPS, synchronous_commit: "off" }),
+    admission: openPool("admission", LANES, { ...LOOKUPS, ...durability }),
+    settlement: openPool("settlement", LANES, { ...LOOKUPS, synchronous_commit: "off" }),
   };
   return {
     ...pools,
+    async warm() {
+      const lanes = Array.from({ length: LANES }, () => [pools.admission, pools.settlement]).flat();
+      const opened = await Promise.all(lanes.map((pool) => pool.connect()));
+      for (const client of opened) client.release();
+    },
     listener: () => new pg.Client(connection("listener", {})),
     session: (name, timeoutMs) =>
       new pg.Client({

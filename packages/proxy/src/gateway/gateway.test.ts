@@ -28,6 +28,17 @@ const eventsOf = (text: string) =>
     .flatMap((event) => event.split("\n").filter((line) => line.startsWith("data: ")))
     .map((line) => line.slice(6));
 
+it("has its connections to the database before the first request comes", async () => {
+  const { rows } = await bench.database.query(
+    `SELECT application_name AS name, count(*)::integer AS open FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name ~ '(admission|settlement)$' GROUP BY 1 ORDER BY 1`,
+  );
+  expect(rows).toEqual([
+    { name: "central-llm-admission", open: 2 },
+    { name: "central-llm-settlement", open: 2 },
+  ]);
+});
+
 describe("a chat completion", () => {
   it("is answered, audited with its key and owner, and booked", async () => {
     const { key, token } = await bench.key({

@@ -111,6 +111,7 @@ export class Gateway {
     const database = openDatabase(config, (error) => log.warn({ err: error }, "A database connection ended"));
     try {
       const migrated = await migrate(database);
+      await database.warm();
       log.info(migrated, "The database is ready");
       const metrics = new Metrics();
       const capture = await Capture.start(config, metrics, log);
