@@ -55,6 +55,7 @@ export interface TestGateway {
 export async function testGateway(url: string, settings: Record<string, unknown> = {}): Promise<TestGateway> {
   const database = connect(url, settings);
   await migrate(database);
+  await database.warm();
   const ledger = openLedger(database, AdmissionSettings.parse(settings), () => {});
   const insert = async (table: string, columns: Record<string, unknown>) => {
     const names = Object.keys(columns);
