@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
+import { GATEWAY_NODE_OPTIONS } from "@central-llm/core/platform";
 import { hashKey, newKey } from "@central-llm/core/virtual-key";
 import { type PostgresServer, startPostgres } from "@central-llm/local/postgres";
 import { AdmissionSettings } from "@central-llm/proxy/gateway/admission";
@@ -41,7 +41,7 @@ export async function gateway(
   const databaseUrl = await postgres.createDatabase("gateway");
   const entry = fileURLToPath(new URL("../packages/proxy/src/main.ts", import.meta.url));
   const child = pinned("gateway", CORE.underTest, [process.execPath, ...flags, entry], {
-    NODE_OPTIONS: PROXY_NODE_OPTIONS,
+    NODE_OPTIONS: GATEWAY_NODE_OPTIONS,
     PROFILE: "gateway",
     HOST: "127.0.0.1",
     PORT: "0",

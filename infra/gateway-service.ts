@@ -1,5 +1,5 @@
 /** Seed 004: the gateway to Bedrock. Which engine answers, LiteLLM or ours, is one setting. */
-import { PORTS } from "@central-llm/core/platform";
+import { GATEWAY_NODE_OPTIONS, PORTS } from "@central-llm/core/platform";
 import { costTracking } from "./audit-storage.ts";
 import { LiteLlmGateway } from "./components/litellm-gateway.ts";
 import { certificateFor, pointTo } from "./domain.ts";
@@ -101,6 +101,8 @@ const proxy = proxyContainer({
   logGroup: containerLogs,
   environment: {
     PROFILE: "gateway",
+    // In place of the image's, which are profile central's.
+    NODE_OPTIONS: GATEWAY_NODE_OPTIONS,
     MODELS: JSON.stringify(configured.models),
     ...databaseEnvironment,
     COST_TRACKING_BUCKET: costTracking.name,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { GATEWAY_NODE_OPTIONS } from "@central-llm/core/platform";
 import { parseGatewayConfig } from "@central-llm/proxy/gateway/gateway-config";
 import { describe, expect, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
@@ -136,6 +137,7 @@ describe("prod's engine", () => {
     const proxy = container(prod, "audit-proxy");
     expect(environmentOf(proxy)).toMatchObject({
       PROFILE: "gateway",
+      NODE_OPTIONS: GATEWAY_NODE_OPTIONS,
       PORT: "4000",
       GATEWAY_ENGINE: "litellm",
       LITELLM_URL: "http://127.0.0.1:4001",

@@ -85,3 +85,9 @@ export const API_KEY_ID_HEADER = "x-llm-api-key-id";
  * outlives it.
  */
 export const PROXY_NODE_OPTIONS = "--max-semi-space-size=4";
+
+/**
+ * The same for profile gateway. Its requests make many times as much and live through two round trips: with 4 MB, 17 KB of each
+ * grew old, and every few seconds a collection of the old generation stopped the process for 30 ms.
+ */
+export const GATEWAY_NODE_OPTIONS = "--max-semi-space-size=16";

@@ -164,7 +164,7 @@ export function platformPrograms(settings: PlatformSettings): Program[][] {
         "../../proxy/src/main.ts",
         {
           ...aws,
-          NODE_OPTIONS: Platform.PROXY_NODE_OPTIONS,
+          NODE_OPTIONS: Platform.GATEWAY_NODE_OPTIONS,
           PROFILE: "gateway",
           HOST: "127.0.0.1",
           PORT: String(ports.gateway),

@@ -173,3 +173,19 @@ test("nothing of a record is logged", async () => {
   expect(api.output.join("\n")).not.toContain(secret);
   expect(api.output.join("\n")).toContain("failed");
 });
+
+test("who goes on from a search that is not on record is recorded: a cursor can be made up", async () => {
+  const search = `GET /api/audit?${SPAN}&limit=1`;
+  const { body: first } = await api.call(AUDITOR, search);
+  const before = (await stored()).length;
+  await api.call(AUDITOR, `${search}&cursor=${first.nextCursor}`);
+  expect(await stored()).toHaveLength(before);
+
+  await api.call(AUDITOR, `${search}&cursor=${first.nextCursor}`, undefined, "kim");
+  await api.call(AUDITOR, "GET /api/tail?since=2026-11-21T00:00:00Z&project=p", undefined, "kim");
+  const records = (await stored()).slice(before).map(({ record }) => [record.userId, record.access?.action]);
+  expect(records).toEqual([
+    ["kim", "search"],
+    ["kim", "tail"],
+  ]);
+});

@@ -6,6 +6,7 @@ import { type AccessWriter, accessWriter } from "@central-llm/core/access-writer
 import * as AuditTable from "@central-llm/core/audit-table";
 import { type ApiConfig, apiConfig } from "./api-config.ts";
 import { type MasterKey, masterKey } from "./master-key.ts";
+import { RecentAccesses } from "./recent-accesses.ts";
 
 export interface ApiContext {
   config: ApiConfig;
@@ -13,6 +14,7 @@ export interface ApiContext {
   sqs: SQSClient;
   table: AuditTable.AuditTable;
   accesses: AccessWriter;
+  recent: RecentAccesses;
   masterKey: MasterKey;
 }
 
@@ -27,6 +29,7 @@ export function apiContext(env: Record<string, string | undefined>): ApiContext 
     sqs: new SQSClient({}),
     table: AuditTable.open(new DynamoDBClient({}), config.TABLE_NAME),
     accesses: accessWriter(s3, config.AUDIT_BUCKET, config.AUDIT_PREFIX, "console"),
+    recent: new RecentAccesses(),
     masterKey: masterKey(config),
   };
 }

@@ -44,9 +44,9 @@ export async function audit(call: CallOf<"audit">) {
     ]);
   }
   const details = { filter: { ...given, requestId }, ...span, sort };
-  const recorded = cursor
-    ? null
-    : call.audit({ action: "search", projectId: given.project ?? null, target: requestId ?? null, details });
+  const recorded = context.recent.record([person.subject, details], cursor !== undefined, () =>
+    call.audit({ action: "search", projectId: given.project ?? null, target: requestId ?? null, details }),
+  );
   // Side by side; nothing is answered before the search is on record.
   const [page] = await Promise.all([
     requestId === undefined
@@ -107,7 +107,9 @@ export async function tail(call: CallOf<"tail">) {
   const to = new Date(receivedAt + OVERLAP_MS).toISOString();
   const [page] = await Promise.all([
     AuditSearch.page(context.table, { filter, sort: "newest", from, to }, { limit }),
-    first && call.audit({ action: "tail", projectId: given.project ?? null, details: { filter: given } }),
+    context.recent.record([person.subject, "tail", given], !first, () =>
+      call.audit({ action: "tail", projectId: given.project ?? null, details: { filter: given } }),
+    ),
   ]);
   return {
     rows: page.rows.map((row) => shownRow(row, person)),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { AuditRecord } from "@central-llm/core/audit-record";
 import * as AuditTable from "@central-llm/core/audit-table";
+import { GATEWAY_NODE_OPTIONS } from "@central-llm/core/platform";
 import * as RequestLookUp from "@central-llm/core/request-look-up";
 import { type AuditPlatform, clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
@@ -140,7 +141,10 @@ export class GatewayBench {
 
   /** A gateway as its own process. */
   async startProcess(settings: Record<string, string> = {}): Promise<ProxyProcess> {
-    const gateway = await startProxyProcess(this.settings({ LOG_LEVEL: "info", ...settings }));
+    const gateway = await startProxyProcess({
+      NODE_OPTIONS: GATEWAY_NODE_OPTIONS,
+      ...this.settings({ LOG_LEVEL: "info", ...settings }),
+    });
     this.#stops.push(() => gateway.kill("SIGKILL"));
     return gateway;
   }
