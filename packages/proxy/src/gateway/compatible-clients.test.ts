@@ -240,6 +240,11 @@ describe("openai's client", () => {
     await expect(tokens).rejects.toMatchObject({ status: 400, param: "input" });
     const prompt = openai().completions.create({ model: MODEL, prompt: [1, 2, 3] });
     await expect(prompt).rejects.toMatchObject({ status: 400, param: "prompt" });
+    const numbers = { model: MODEL, prompt: "Hi", prompt_embeds: "AAAA" };
+    await expect(openai().completions.create(numbers)).rejects.toMatchObject({
+      status: 400,
+      param: "prompt_embeds",
+    });
     const chat = openai().chat.completions.create({ model: "house-embed", messages: user("Hi") });
     await expect(chat).rejects.toMatchObject({ status: 400, code: "model_not_supported" });
   });

@@ -79,6 +79,8 @@ export function completionRequest(
   dropParams: boolean,
 ): CompatibleRequest {
   const request = checked(completion, body);
+  // vLLM's: numbers in place of a text, which the filter cannot read.
+  if (body.prompt_embeds !== undefined) throw unsupported("prompt_embeds", "Send the prompt as a text.");
   const prompts = textsOf(request.prompt, "prompt").length;
   return generation(body, model, ability, {
     request,
