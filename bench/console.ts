@@ -5,24 +5,28 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { AuditFilter } from "@central-llm/core/audit-filter";
 import * as AuditSearch from "@central-llm/core/audit-search";
 import * as AuditTable from "@central-llm/core/audit-table";
 import * as RollupQuery from "@central-llm/core/rollup-query";
-import * as RollupRun from "@central-llm/core/rollup-run";
 import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
 import { startAwsEndpoint } from "@central-llm/local/aws-endpoint";
 import { lambdaFunction } from "@central-llm/local/lambda-function";
-import { DAYS, fill } from "./console-rows.ts";
+import { prepare, say } from "./console-data.ts";
+import { DAYS } from "./console-rows.ts";
 
 const { values: options } = parseArgs({
   options: {
     rows: { type: "string", default: "1000000" },
     /** Calls of each kind. */
     calls: { type: "string", default: "40" },
+    /** A folder in which the table is kept and found again; omitted: one that goes at the end. */
+    data: { type: "string" },
+    /** Makes the table in `--data` and measures nothing. */
+    prepare: { type: "boolean", default: false },
   },
 });
 const ROWS = Number(options.rows);
@@ -30,15 +34,14 @@ const CALLS = Number(options.calls);
 const MINUTE = 60_000;
 const root = join(import.meta.dirname, "..");
 
-const say = (line: string) => console.error(`[bench] ${line}`);
-const seconds = (since: number) => Math.round((performance.now() - since) / 1000);
 const nearest = (values: number[], share: number) =>
   values.toSorted((a, b) => a - b)[Math.max(Math.ceil(values.length * share) - 1, 0)] ?? 0;
 
 // On disk: a million rows with their index entries are more than a process's heap.
-const dataDir = join(root, ".local/bench/console-data");
-rmSync(dataDir, { recursive: true, force: true });
-mkdirSync(dataDir, { recursive: true });
+const dataDir = resolve(options.data ?? join(root, ".local/bench/console-data"));
+const { end, filledIn, countedIn } = await prepare(dataDir, ROWS);
+if (options.prepare) process.exit();
+
 const endpoint = await startAwsEndpoint({ dataDir });
 const platform = await createAuditPlatform(endpoint);
 const client = new DynamoDBClient(clientSettings(endpoint));
@@ -57,27 +60,6 @@ client.middlewareStack.add(
   },
   { step: "initialize", priority: "low" },
 );
-
-const end = Math.floor(Date.now() / MINUTE) * MINUTE;
-const begun = performance.now();
-let shown = begun;
-await fill(table, { from: 0, count: ROWS, end }, (rows) => {
-  if (performance.now() - shown < 10_000) return;
-  shown = performance.now();
-  const left = Math.round((seconds(begun) / rows) * (ROWS - rows));
-  say(
-    `${rows.toLocaleString("en")} of ${ROWS.toLocaleString("en")} rows after ${seconds(begun)} s; about ${left} s more`,
-  );
-});
-const filledIn = seconds(begun);
-say(`filled in ${filledIn} s; counting rollups`);
-const counting = performance.now();
-for (let day = DAYS; day > 0; day--) {
-  const window = { from: end - day * 86_400_000, to: end - (day - 1) * 86_400_000 };
-  const { rows } = await RollupRun.run(table, end, { window });
-  say(`rollups of ${rows.toLocaleString("en")} rows, ${day - 1} days left, ${seconds(counting)} s`);
-}
-const countedIn = seconds(counting);
 
 const api = lambdaFunction(
   {
@@ -293,4 +275,4 @@ writeFileSync(
 await api.stop();
 client.destroy();
 await endpoint.stop();
-rmSync(dataDir, { recursive: true, force: true });
+if (options.data === undefined) rmSync(dataDir, { recursive: true, force: true });

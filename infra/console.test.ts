@@ -103,6 +103,9 @@ describe.each(plans)("the console of %s", (stage, plan) => {
     expect(source).toContain('path: "packages/web"');
     expect(source).toContain('build: { command: "npm run build", output: "dist" }');
     expect(scripts.build).toMatch(/^vite build/);
+    // `sst dev`: with hot reload (packages/web/browser/hot-reload.test.ts).
+    expect(source).toContain('dev: { command: "npm run dev", url: LOCAL_PAGE }');
+    expect(scripts.dev).toBe("vite");
   });
 
   test("answers with headers that a browser defends it by", () => {

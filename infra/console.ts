@@ -2,6 +2,7 @@
 import { DIGEST_PREFIX } from "@central-llm/core/digest";
 import { AUDIT_PREFIX } from "@central-llm/core/platform";
 import { LEDGER_PREFIX } from "@central-llm/core/reconcile-ledger";
+import { STATEMENT_PREFIX } from "@central-llm/core/writer-statement";
 import { alarm } from "./alarm.ts";
 import { deadLetterQueue, queue } from "./audit-ingest.ts";
 import { bucket } from "./audit-storage.ts";
@@ -71,8 +72,12 @@ if (handler.written) {
         },
         {
           actions: ["s3:GetObject"],
-          resources: [LEDGER_PREFIX, DIGEST_PREFIX].map((prefix) => $interpolate`${bucket.arn}/${prefix}/*`),
+          resources: [LEDGER_PREFIX, DIGEST_PREFIX, STATEMENT_PREFIX].map(
+            (prefix) => $interpolate`${bucket.arn}/${prefix}/*`,
+          ),
         },
+        // An operator may have an hour looked at anew.
+        { actions: ["s3:PutObject"], resources: [$interpolate`${bucket.arn}/${LEDGER_PREFIX}/*`] },
         // Lists days, and lets S3 say "not there" instead of "forbidden".
         { actions: ["s3:ListBucket"], resources: [bucket.arn] },
         // What its links let people read for five minutes.

@@ -5,6 +5,7 @@ import { type AuditQuery, MAX_PROJECTS } from "./audit-query.ts";
 import { OUTCOMES, PROFILES } from "./audit-record.ts";
 import { FLAGS } from "./audit-row.ts";
 import type { ListedRow } from "./listed-row.ts";
+import * as ModelTraffic from "./model-traffic.ts";
 import { cutBytes } from "./preview.ts";
 
 const Name = z.string().min(1).max(512);
@@ -21,7 +22,7 @@ export const AuditFilter = z.strictObject({
     .optional(),
   model: Name.optional(),
   outcome: z.enum(OUTCOMES).optional(),
-  /** Without it, the console's own records are left out. */
+  /** Without it, the console's own records are left out. The gateway's administration is found by its project or type alone. */
   profile: z.enum(PROFILES).optional(),
   requestType: Name.optional(),
   flag: z.enum(FLAGS).optional(),
@@ -74,6 +75,8 @@ export function listedPredicate(filter: AuditFilter): (row: ListedRow) => boolea
   // By the key: a list holds long project names only as keys do.
   const project = filter.project === undefined ? undefined : projectKey(filter.project);
   const projects = filter.projects && new Set(filter.projects.map(projectKey));
+  const administration =
+    filter.requestType === ModelTraffic.ADMIN_TYPE || filter.project === ModelTraffic.ADMIN_PROJECT;
   return (row) =>
     (project === undefined || row.id === project) &&
     (projects === undefined || projects.has(row.id)) &&
@@ -86,6 +89,7 @@ export function listedPredicate(filter: AuditFilter): (row: ListedRow) => boolea
     (outcome === undefined || row.outcome === outcome) &&
     (profile === undefined ? row.profile !== "console" : row.profile === profile) &&
     (requestType === undefined || row.requestType === requestType) &&
+    (administration || !ModelTraffic.isAdministration(row)) &&
     (flag === undefined || row.flags?.includes(flag) === true) &&
     (stream === undefined || (row.stream === true) === stream) &&
     (row.latencyMs ?? 0) >= minLatencyMs &&

@@ -46,9 +46,16 @@ export interface SearchPage {
 const BATCH = 100;
 /** Candidates of a round at most. */
 const WIDE = 500;
-/** Merged from four shards, a little more than a quarter is needed of each. */
-const SHARE = 0.3;
+/**
+ * Merged from four shards, some more than a quarter is needed of each: of 50 rows, one in 200 pages needs more than 20 of one.
+ * Wide rounds scatter less.
+ */
+const share = (round: number) => (round > 100 ? 0.3 : 0.4);
+/** Below it, a shard may well hold all that a page needs. */
+const LEAST_SHARED = 20;
 const MAX_QUERIES = 12;
+/** Lists that come from all shards of an index. */
+const SHARDED: ReadonlySet<AuditQuery.AuditQuery["by"]> = new Set(["user", "status", "statusClass", "all"]);
 
 /**
  * @throws {z.ZodError} when the search is not valid
@@ -74,7 +81,7 @@ export async function page(
   do {
     const read = await AuditQuery.page(table, query, {
       limit: round,
-      ...(round > limit && query.by !== "project" && { chunk: Math.ceil(round * SHARE) }),
+      ...(SHARDED.has(query.by) && round >= LEAST_SHARED && { chunk: Math.ceil(round * share(round)) }),
       previews: previews || text !== undefined,
       cursor: position === null ? null : Cursor.encode(query, position),
       maxQueries: Math.max(maxQueries - found.queries, 1),
@@ -95,8 +102,8 @@ export async function page(
     position = read.cursor === null ? null : Cursor.decode(query, read.cursor);
     // The first round shows that the filter leaves rows out.
     // As many as the share that matched so far asks for, and some more.
-    const share = Math.max(found.rows.length / found.examined || 0, limit / WIDE);
-    round = Math.min(Math.max(Math.ceil((1.3 * (limit - found.rows.length)) / share), limit), WIDE);
+    const matching = Math.max(found.rows.length / found.examined || 0, limit / WIDE);
+    round = Math.min(Math.max(Math.ceil((1.3 * (limit - found.rows.length)) / matching), limit), WIDE);
   } while (position !== null && found.queries < maxQueries);
   return result(position);
 }

@@ -94,9 +94,12 @@ export function skipScan(
     const found: StatusRun[] = [];
     const low = `${statuses.least}#${lower}`;
     let below = `${statuses.greatest}#${upper}`;
+    /** Of a status whose newest rows are newer than wanted, one row says all; so it is then of the next ones. */
+    let probing = false;
     while (below > low) {
       budget.spent++;
-      const range = { partition, low, high: below, limit: chunk + 1 };
+      const isBegin = below.endsWith("#");
+      const range = { partition, low, high: below, limit: probing && isBegin ? 1 : chunk + 1 };
       const { items, more } = await AuditTable.readRange(table, "status", range);
       for (const item of items) {
         const sortKey = String(item[AuditTable.SORT_KEY.status]);
@@ -105,6 +108,7 @@ export function skipScan(
         const position = sortKey.slice(STATUS_PREFIX);
         if (position >= upper) {
           below = status + upper; // Newer than wanted: on to this status's first that is not.
+          probing = true;
         } else if (position < lower) {
           below = status; // Older than wanted, as all that follow in this status: on to the next.
         } else {

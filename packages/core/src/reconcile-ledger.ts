@@ -116,28 +116,57 @@ export async function reconcileHours(
   signal: AbortSignal,
 ): Promise<HourResult[]> {
   const results: HourResult[] = [];
-  const newest = Math.floor((now - SETTLED_MS) / HOUR_MS) - 1;
+  const newest = settledUntil(now) / HOUR_MS - 1;
   for (let number = newest - LOOK_BACK_HOURS + 1; number <= newest && !signal.aborted; number++) {
     const hour = number * HOUR_MS;
     const entry = await book.latest(hour);
     if (entry?.kind === "report" && entry.report.complete) continue;
-    let state: State | undefined;
-    const report = await reconcile(
-      source,
-      { from: hour, to: hour + HOUR_MS },
-      {
-        now,
-        signal,
-        ...(entry?.kind === "state" ? { resume: entry.state } : {}),
-        ...(entry?.kind === "report" ? { sentBefore: new Set(entry.report.missingRows.keys) } : {}),
-        onProgress: (reached) => {
-          state = reached;
-        },
-      },
-    );
-    if (report) await book.save(hour, { kind: "report", report });
-    else if (state) await book.save(hour, { kind: "state", state });
+    const report = await reconcileFrom(entry, source, book, hour, now, signal);
     results.push({ hour: new Date(hour).toISOString(), report });
   }
   return results;
+}
+
+/** The end of the hours that are settled: later ones may still get records. Epoch milliseconds. */
+export const settledUntil = (now: number) => Math.floor((now - SETTLED_MS) / HOUR_MS) * HOUR_MS;
+
+/**
+ * Looks at one settled hour, also at one that was found complete.
+ * @returns null when `signal` ended it; the next call goes on with it
+ */
+export async function reconcileHour(
+  source: Source,
+  book: Ledger,
+  hour: number,
+  now: number,
+  signal: AbortSignal,
+): Promise<Report | null> {
+  return reconcileFrom(await book.latest(hour), source, book, hour, now, signal);
+}
+
+async function reconcileFrom(
+  entry: Entry | null,
+  source: Source,
+  book: Ledger,
+  hour: number,
+  now: number,
+  signal: AbortSignal,
+): Promise<Report | null> {
+  let state: State | undefined;
+  const report = await reconcile(
+    source,
+    { from: hour, to: hour + HOUR_MS },
+    {
+      now,
+      signal,
+      ...(entry?.kind === "state" ? { resume: entry.state } : {}),
+      ...(entry?.kind === "report" ? { sentBefore: new Set(entry.report.missingRows.keys) } : {}),
+      onProgress: (reached) => {
+        state = reached;
+      },
+    },
+  );
+  if (report) await book.save(hour, { kind: "report", report });
+  else if (state) await book.save(hour, { kind: "state", state });
+  return report;
 }

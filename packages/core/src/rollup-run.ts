@@ -6,6 +6,7 @@
 import * as AuditIndex from "./audit-index.ts";
 import * as AuditTable from "./audit-table.ts";
 import { toListed } from "./listed-row.ts";
+import * as ModelTraffic from "./model-traffic.ts";
 import * as RollupBucket from "./rollup-bucket.ts";
 import * as RollupMark from "./rollup-mark.ts";
 import * as RollupTable from "./rollup-table.ts";
@@ -107,7 +108,8 @@ async function compute(
     if (row.profile === "console") return;
     report.rows++;
     const minute = minuteOf(Date.parse(row.receivedAt));
-    RollupBucket.add(bucketOf(RollupTable.ALL, minute), row, "all");
+    // Nor is administration; it is counted in its own project alone.
+    if (ModelTraffic.isModelTraffic(row)) RollupBucket.add(bucketOf(RollupTable.ALL, minute), row, "all");
     RollupBucket.add(bucketOf(row.id, minute), row, "project");
   });
   report.minutes += Math.round((to - from) / MINUTE_MS);

@@ -141,6 +141,14 @@ test("accesses to the console are no traffic", async () => {
   expect((await totals(DAY.from, DAY.to)).requests).toBe(1);
 });
 
+test("the gateway's administration counts in its own project alone", async () => {
+  const admin = { profile: "gateway", projectId: "gateway-admin", requestType: "admin" } as const;
+  await store(made(NOW), made(NOW, admin), made(NOW, { ...admin, requestType: "chat" }));
+  await RollupRun.run(table, NOW);
+  expect((await totals(DAY.from, DAY.to)).requests).toBe(2);
+  expect((await totals(DAY.from, DAY.to, { projects: ["gateway-admin"] })).requests).toBe(2);
+});
+
 test("percentiles are within 5 % of the true ones", async () => {
   const latencies = Array.from({ length: 2_000 }, (_, at) => Math.round(1_000 * 1.004 ** at) / 1_000);
   const tally = Tally.empty();

@@ -28,12 +28,21 @@ export interface Table {
 }
 
 type Callback<T> = (error: Error | null, value: T) => void;
+interface Put {
+  type: "put";
+  key: string;
+  value: Item;
+}
+interface SubDatabase {
+  batch(operations: Put[], callback: Callback<void>): void;
+}
 type Lock = (key: string, run: (release: unknown) => void) => void;
 
 export interface Store {
   options: Json;
   tableDb: { awsRegion: string; awsAccountId: string };
-  getItemDb(table: string): { lock: Lock };
+  getItemDb(table: string): SubDatabase & { lock: Lock };
+  getIndexDb(type: "Global" | "Local", table: string, index: string): SubDatabase;
   getTable(name: string, callback: Callback<Table>): void;
   getTagDb(name: string): { put(key: string, value: unknown, callback: Callback<void>): void };
   db: { get(key: string): Promise<Json | undefined>; put(key: string, value: Json): Promise<void> };
@@ -57,6 +66,13 @@ interface Database {
   }): Store;
   checkConditional(data: Json, existing: Item | undefined): Error | null | undefined;
   updateIndexes: UpdateIndexes;
+  createKey(item: Item, table: Table): string;
+  getIndexActions(
+    indexes: Index[],
+    before: null,
+    after: Item,
+    table: Table,
+  ): { puts: { index: string; key: string; item: Item }[] };
 }
 
 interface Validations {
@@ -158,6 +174,33 @@ export function open(path: string | undefined, region: string, onWrite: WriteObs
     return itemDb;
   };
   return store;
+}
+
+/** Puts items that are not there yet, in one write for the table and one for each index, without locks and observers. */
+export async function load(store: Store, name: string, items: readonly Item[]): Promise<void> {
+  const table = await new Promise<Table>((resolve, reject) =>
+    store.getTable(name, (error, found) => (error ? reject(error) : resolve(found))),
+  );
+  const entries = items.flatMap(
+    (item) => database.getIndexActions(table.GlobalSecondaryIndexes ?? [], null, item, table).puts,
+  );
+  const put = (key: string, value: Item): Put => ({ type: "put", key, value });
+  const into = (database: SubDatabase, puts: Put[]) =>
+    new Promise<void>((resolve, reject) =>
+      database.batch(puts, (error) => (error ? reject(error) : resolve())),
+    );
+  await Promise.all([
+    into(
+      store.getItemDb(name),
+      items.map((item) => put(database.createKey(item, table), item)),
+    ),
+    ...[...Map.groupBy(entries, ({ index }) => index)].map(([index, of]) =>
+      into(
+        store.getIndexDb("Global", name, index),
+        of.map(({ key, item }) => put(key, item)),
+      ),
+    ),
+  ]);
 }
 
 export function close(store: Store): Promise<void> {

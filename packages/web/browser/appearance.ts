@@ -57,6 +57,17 @@ async function violations(page: Page, runOnly: string[]): Promise<string[]> {
   return found.map(([id, nodes]) => `${id}: ${JSON.stringify(nodes)}`);
 }
 
+/** Tables whose columns do not fit, and numbers that are cut. */
+const cutTables = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll(".table-scroll, td.number")]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .map((box) => box.getAttribute("aria-label") ?? box.textContent),
+  );
+
+/** Web Vitals call up to 0.1 good; what a person sees move is more than this. */
+const MOST_SHIFT = 0.02;
+
 export function appearance(stage: () => ConsoleStage): void {
   describe("appearance", () => {
     test.each(PAGES)("$name", async ({ name, path, person, ready, before }) => {
@@ -79,10 +90,43 @@ export function appearance(stage: () => ConsoleStage): void {
             await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`) });
           }
         }
+        if (size === "wide") expect(await cutTables(page), `${name}: what does not fit`).toEqual([]);
         const over = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
         );
         expect(over, `${name} runs over the side, ${size}`).toBeLessThanOrEqual(0);
+      }
+      await page.close();
+    });
+
+    test.each(PAGES)("nothing jumps while $name loads", async ({ name, path, person, ready }) => {
+      const context = (await stage().open(person)).context();
+      const page = await context.newPage();
+      await page.addInitScript(() => {
+        const seen: { value: number; moved: string[] }[] = [];
+        Object.assign(window, { layoutShifts: seen });
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries() as (PerformanceEntry & {
+            value: number;
+            hadRecentInput: boolean;
+            sources: { node: Element | null }[];
+          })[]) {
+            if (entry.hadRecentInput) continue;
+            const moved = entry.sources.map(({ node }) => node?.className ?? node?.nodeName ?? "");
+            seen.push({ value: entry.value, moved: moved.map(String) });
+          }
+        }).observe({ type: "layout-shift", buffered: true });
+      });
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        await stage().signIn(page, person, path);
+        if (ready) await page.getByRole("table", { name: ready, exact: true }).waitFor();
+        await page.waitForLoadState("networkidle");
+        const shifts = await page.evaluate(
+          () => (window as unknown as { layoutShifts: { value: number; moved: string[] }[] }).layoutShifts,
+        );
+        const sum = shifts.reduce((total, { value }) => total + value, 0);
+        expect(sum, `${name}, ${size}: ${JSON.stringify(shifts)}`).toBeLessThan(MOST_SHIFT);
       }
       await page.close();
     });

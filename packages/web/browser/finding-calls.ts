@@ -158,6 +158,55 @@ export function findingCalls(stage: () => ConsoleStage): void {
       await page.close();
     });
 
+    test("of thousands of values, those that hold what is typed are asked of the server", async () => {
+      const page = await stage().open("auditor", "/audit");
+      // The seed has few users: the first answer is cut, so that there are more than it offers.
+      await page.route(/\/api\/facets\?(?!.*[?&]q=)/, async (route) => {
+        const response = await route.fetch();
+        const answer = await response.json();
+        answer.fields.user = {
+          values: answer.fields.user.values.slice(0, 1),
+          total: 10_000,
+          otherRequests: 9,
+        };
+        await route.fulfill({ response, json: answer });
+      });
+      await page.reload();
+      await settled(page);
+      await filters(page).getByLabel("User", { exact: true }).click();
+      await page.getByRole("option").first().waitFor();
+      expect(await page.getByRole("option").count()).toBe(1);
+      const asked = page.waitForRequest((request) => new URL(request.url()).searchParams.get("q") === "okaf");
+      await page.keyboard.type("okaf");
+      await asked;
+      await page.getByRole("option", { name: /^m\.okafor@example\.com/ }).click();
+      await soon(() => address(page)).toEqual({ user: "m.okafor@example.com" });
+      await page.close();
+    });
+
+    test("the view: columns, density, rows a page; and each row's proof", async () => {
+      const page = await stage().open("viewer", "/audit?project=support-bot");
+      await settled(page);
+      await page.getByRole("button", { name: "View", exact: true }).click();
+      const view = page.getByRole("dialog", { name: "View" });
+      for (const name of ["Cost", "Tokens in / out", "Model"])
+        await view.getByRole("checkbox", { name, exact: true }).press("Space");
+      await view.getByRole("checkbox", { name: "Proof", exact: true }).press("Space");
+      await view.getByRole("button", { name: /Density$/ }).click();
+      await page.getByRole("option", { name: "Comfortable" }).click();
+      await soon(() => address(page)).toMatchObject({
+        columns: "receivedAt,project,user,status,latency,marks,proof",
+        density: "comfortable",
+      });
+      await page.keyboard.press("Escape");
+      expect(await page.getByRole("columnheader").allInnerTexts()).toContain("Proof");
+      const proofs = async () => [...new Set(await column(page, "Proof"))];
+      // The seed's records are in no writer's chain, and the page says so.
+      await soon(proofs).toEqual(["Nothing vouches for it yet"]);
+      await page.goBack();
+      await page.close();
+    });
+
     test("a link shows the same list, and the back button the one before", async () => {
       const link =
         "/audit?project=support-bot&last=7d&columns=receivedAt%2Cproject%2CrequestId&density=comfortable&utc=1";

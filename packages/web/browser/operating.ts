@@ -113,6 +113,45 @@ export function operating(stage: () => ConsoleStage): void {
     });
   });
 
+  describe("completeness", () => {
+    test("an operator checks an hour without waiting for the hourly run", async () => {
+      const page = await stage().open("operator", "/dead-letters");
+      const hours = rowsOf(page, "Checked hours");
+      await soon(() => hours.count()).toBe(24);
+      // The last settled hour but five: nothing of the seed is in it.
+      const row = hours.nth(5);
+      await row.getByRole("button", { name: /^Check now/ }).click();
+      await page
+        .getByRole("status")
+        .filter({ hasText: /^The hour from .* GMT\+1: / })
+        .waitFor();
+      await soon(() => row.innerText()).toMatch(/Complete|Not complete/);
+      await page.close();
+    });
+  });
+
+  describe("overview", () => {
+    test("figures, budgets and tops are of calls of models, and lead to them", async () => {
+      const page = await stage().open("admin", "/?last=7d");
+      const figures = page.getByLabel("Figures", { exact: true });
+      await soon(() => figures.innerText()).toMatch(/Calls\s+[1-9][\d,]*[\s\S]*Spend\s+\$/);
+      await page.getByRole("meter", { name: /^demo/ }).waitFor();
+      expect(await page.getByRole("meter", { name: /^demo/ }).getAttribute("aria-valuetext")).toMatch(
+        /^\$[\d.]+ of \$100\.00 \(/,
+      );
+      // This page has asked the gateway for budgets, which the gateway audits: no call of a model.
+      const projects = () => rowsOf(page, "Top projects").allInnerTexts();
+      await soon(async () => (await projects()).length).toBeGreaterThan(2);
+      expect((await projects()).join()).not.toContain("gateway-admin");
+      await page
+        .getByRole("table", { name: "Top models" })
+        .getByRole("link", { name: "gpt-4o-mini" })
+        .click();
+      await soon(() => new URL(page.url()).searchParams.get("model")).toBe("gpt-4o-mini");
+      await page.close();
+    });
+  });
+
   describe("keys", () => {
     test("an admin makes one, limits, rotates and blocks it, and the gateway heeds that", async () => {
       const { GATEWAY_URL } = stage().instance.env;

@@ -28,6 +28,7 @@ const PATHS: { [N in RouteName]: `${Routes[N]["method"]} ${Routes[N]["path"]}` }
   exportLink: "POST /api/exports/{id}/link",
   deadLetters: "GET /api/dead-letters",
   replay: "POST /api/dead-letters/replay",
+  reconcile: "POST /api/reconcile",
   keys: "GET /api/keys",
   createKey: "POST /api/keys",
   changeKey: "PATCH /api/keys/{id}",

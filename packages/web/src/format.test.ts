@@ -24,3 +24,9 @@ test.each([
   [0.25, "$0.25"],
   [1234.5, "$1,234.50"],
 ])("%d dollars read %s", (value, text) => expect(Format.dollars(value)).toBe(text));
+
+test.each([
+  [0, "0%"],
+  [0.0002, "<0.1%"],
+  [0.025, "2.5%"],
+])("a share of %d reads %s", (value, text) => expect(Format.share(value)).toBe(text));

@@ -7,7 +7,8 @@ export const NOTHING = "–";
 
 export const count = (value: number | null | undefined) => (value == null ? NOTHING : whole.format(value));
 export const shortCount = (value: number) => (value < 10_000 ? whole.format(value) : compact.format(value));
-export const share = (value: number) => percent.format(value);
+/** Of what there is a little, not `0%`. */
+export const share = (value: number) => (value > 0 && value < 0.0005 ? "<0.1%" : percent.format(value));
 
 /** `12.3 ms`, `812 ms`, `1,234 ms`; from ten seconds on `12.3 s`, from two minutes on `3 min 20 s`. */
 export function milliseconds(value: number | null | undefined): string {

@@ -1,12 +1,18 @@
 import { createHash } from "node:crypto";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { DeleteCommand } from "@aws-sdk/lib-dynamodb";
+import * as AuditIndex from "@central-llm/core/audit-index";
 import { objectKey } from "@central-llm/core/audit-key";
 import { requestIdAt, sample } from "@central-llm/core/audit-record-sample";
 import { toMessage } from "@central-llm/core/dead-letter";
+import * as ExportJob from "@central-llm/core/export-job";
+import { toListed } from "@central-llm/core/listed-row";
 import { ledger } from "@central-llm/core/reconcile-ledger";
 import type { Report } from "@central-llm/core/reconcile-report";
+import * as RollupBucket from "@central-llm/core/rollup-bucket";
 import * as RollupRun from "@central-llm/core/rollup-run";
+import * as RollupTable from "@central-llm/core/rollup-table";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROUTES } from "./contract.ts";
 import { ERROR_STATUS } from "./contract-error.ts";
@@ -203,6 +209,145 @@ describe("charts", () => {
     const { body: found } = await api.call(["viewer"], `GET /api/facets?${SPAN}&fields=user&q=SER-2`);
     expect(found.fields.user.values).toMatchObject([{ value: "user-2", requests: 2 }]);
   });
+});
+
+test("the gateway's administration is no traffic, and is there for who asks for it", async () => {
+  const time = AT - 4 * 3_600_000;
+  const admin = sample({
+    receivedAt: new Date(time).toISOString(),
+    requestId: requestIdAt(time),
+    profile: "gateway",
+    projectId: "gateway-admin",
+    requestType: "admin",
+    userId: "the-admin",
+    model: { requested: null, served: null, provider: "gateway" },
+  });
+  // A client of the central proxy chooses its names: such a call is a call.
+  const named = sample({
+    receivedAt: new Date(time + 1_000).toISOString(),
+    requestId: requestIdAt(time + 1_000),
+    projectId: "gateway-admin",
+    requestType: "admin",
+    userId: "a-client",
+  });
+  await api.store(admin, named);
+  const span = `from=${new Date(time - 60_000).toISOString()}&to=${new Date(time + 60_000).toISOString()}`;
+  await RollupRun.run(api.table, AT, { window: { from: time - 60_000, to: time + 60_000 } });
+  const get = async (request: string) => (await api.call(["viewer"], `GET ${request}`)).body;
+  const users = (list: { rows: { userId: string }[] }) => list.rows.map(({ userId }) => userId);
+  expect(users(await get(`/api/audit?${span}`))).toEqual(["a-client"]);
+  expect(users(await get(`/api/audit?${span}&requestType=admin`))).toEqual(["a-client", "the-admin"]);
+  expect(users(await get(`/api/audit?${span}&project=gateway-admin`))).toEqual(["a-client", "the-admin"]);
+  const overview = await get(`/api/overview?${span}`);
+  expect(overview.totals.requests).toBe(1);
+  expect(overview.top.user.map(({ value }: { value: string }) => value)).toEqual(["a-client"]);
+  expect((await get(`/api/series?${span}`)).total.requests).toBe(1);
+  expect((await get(`/api/series?${span}&requestType=admin`)).total.requests).toBe(2);
+});
+
+test("10,000 users: the most frequent are offered, every one is found, and none is lost from the sum", async () => {
+  const time = AT - 48 * 3_600_000;
+  const names = Array.from({ length: 10_000 }, (_, at) => `person-${String(at).padStart(5, "0")}`);
+  const buckets = [0, 1, 2, 3].map((minute) => {
+    const bucket = RollupBucket.empty();
+    names.forEach((userId, at) => {
+      if (at % 4 !== minute) return;
+      // The first is the most frequent.
+      for (let calls = at < 4 ? 9 - at : 1; calls > 0; calls--) {
+        const row = {
+          ...toListed({ id: "project#p", createdAt: `x#${at}` }),
+          userId,
+          latencyMs: 5,
+          statusCode: 200,
+        };
+        RollupBucket.add(bucket, row, "all");
+      }
+    });
+    return {
+      granularity: "minute" as const,
+      scope: RollupTable.ALL,
+      time: time + minute * 60_000,
+      stored: RollupBucket.store(bucket),
+    };
+  });
+  await RollupTable.putChanged(api.table, buckets);
+  const span = `from=${new Date(time).toISOString()}&to=${new Date(time + 240_000).toISOString()}`;
+  const { body, status } = await api.call(["viewer"], `GET /api/facets?${span}&fields=user&limit=100`);
+  expect(status).toBe(200);
+  const { values, total, otherRequests } = body.fields.user;
+  expect(values.slice(0, 5).map(({ value }: { value: string }) => value)).toEqual(names.slice(0, 5));
+  expect([values.length, total]).toEqual([100, 10_000]);
+  const listed = values.reduce((sum: number, { requests }: { requests: number }) => sum + requests, 0);
+  expect(listed + otherRequests).toBe(10_000 + 8 + 7 + 6 + 5);
+  const { body: found } = await api.call(["viewer"], `GET /api/facets?${span}&fields=user&q=PERSON-09999`);
+  expect(found.fields.user.values).toMatchObject([{ value: "person-09999", requests: 1 }]);
+});
+
+test("an export that failed is started again by its owner, and one whose days are over has no file", async () => {
+  const ask = (request: string) => api.call(["auditor"], request, {}, "ann");
+  const { body: job } = await api.call(
+    ["auditor"],
+    "POST /api/exports",
+    {
+      format: "csv",
+      filter: { from: "2026-11-21T00:00:00Z", to: "2026-11-22T00:00:00Z" },
+      reason: "ticket 4711",
+    },
+    "ann",
+  );
+  expect(job).toMatchObject({ state: "queued", progress: 0, attempts: 0 });
+  expect((await ask(`POST /api/exports/${job.id}/retry`)).body.error.code).toBe("conflict");
+  const worker = await ExportJob.claim(api.table, "id-of-ann", job.id, Date.now());
+  if (worker === null) throw new Error("no job");
+  await ExportJob.save(api.table, { ...worker, state: "failed", error: "S3 was away" });
+  expect((await ask(`GET /api/exports/${job.id}`)).body).toMatchObject({
+    state: "failed",
+    error: "S3 was away",
+  });
+  expect((await ask(`POST /api/exports/${job.id}/link`)).body.error.code).toBe("conflict");
+  const again = await ask(`POST /api/exports/${job.id}/retry`);
+  expect(again).toMatchObject({ status: 202, body: { state: "queued", error: null } });
+  const second = await ExportJob.claim(api.table, "id-of-ann", job.id, Date.now());
+  if (second === null) throw new Error("no job");
+  const ended = { ...second, state: "done" as const, expiresAt: Math.floor(Date.now() / 1000) - 1 };
+  await ExportJob.save(api.table, ended);
+  expect((await ask(`GET /api/exports/${job.id}`)).body).toMatchObject({ state: "expired", attempts: 2 });
+  expect((await ask(`POST /api/exports/${job.id}/link`)).body.error).toMatchObject({
+    code: "conflict",
+    details: { state: "expired" },
+  });
+});
+
+test("an operator has an hour looked at anew: what lacks a row gets one, and it is on record", async () => {
+  const time = Date.parse("2026-11-20T05:00:00.000Z");
+  const lost = sample({
+    receivedAt: new Date(time + 60_000).toISOString(),
+    requestId: requestIdAt(time + 60_000),
+  });
+  // An object whose event was lost: only its row is taken away, since the stage's bucket tells of each object.
+  await api.store(lost);
+  const row = AuditIndex.keysOf({ ...lost, clientRequestId: undefined });
+  await api.table.client.send(
+    new DeleteCommand({ TableName: api.platform.tableName, Key: { id: row.id, createdAt: row.createdAt } }),
+  );
+  const hour = new Date(time).toISOString();
+  const reconcile = (who: string[] = ["operator"], at = hour) =>
+    api.call(who, "POST /api/reconcile", { hour: at });
+  expect((await reconcile(["operator"], "2026-11-20T05:30:00.000Z")).status).toBe(400);
+  const soon = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000).toISOString();
+  expect((await reconcile(["operator"], soon)).body.error.code).toBe("invalid_request");
+  const { body: found } = await reconcile();
+  expect(found).toMatchObject({ hour, state: "incomplete", missing: 1, requeued: 1 });
+  await api.ingest();
+  expect((await api.call(["viewer"], `GET /api/audit/${lost.requestId}`)).status).toBe(200);
+  const { body: now } = await reconcile();
+  expect(now).toMatchObject({ missing: 0, requeued: 0 });
+  const window = `from=${hour}&to=${new Date(time + 3_600_000).toISOString()}`;
+  const { body: complete } = await api.call(["viewer"], `GET /api/completeness?${window}`);
+  expect(complete.hours).toEqual([expect.objectContaining({ hour, missing: 0, verdict: now.verdict })]);
+  await api.ingest();
+  const { body: log } = await api.call(["admin"], "GET /api/access-log?action=replay");
+  expect(log.entries.map(({ target }: { target: string }) => target)).toContain(`reconcile/${hour}`);
 });
 
 test("dead letters are listed, and replayed by id until the row is there", async () => {

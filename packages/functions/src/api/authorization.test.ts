@@ -3,6 +3,7 @@
  * time, so that a change of the table in `permission.ts` has to be made twice.
  */
 import { sample } from "@central-llm/core/audit-record-sample";
+import * as RollupRun from "@central-llm/core/rollup-run";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROUTES, type RouteName } from "./contract.ts";
 import { type Answer, type ApiStage, startApi } from "./testing/api-stage.ts";
@@ -43,6 +44,7 @@ const MAY: Record<RouteName, Who[]> = {
   exportLink: AUDITORS,
   deadLetters: ["operator"],
   replay: ["operator"],
+  reconcile: ["operator"],
   keys: ["auditor", "operator", "admin"],
   createKey: ["admin"],
   changeKey: ["admin"],
@@ -66,6 +68,7 @@ const BODY: Partial<Record<RouteName, unknown>> = {
   body: { reason: "ticket 4711" },
   createExport: { format: "csv", filter: SPAN, reason: "ticket 4711" },
   replay: { all: true, dryRun: true },
+  reconcile: { hour: "2026-11-20T10:00:00.000Z" },
   createKey: { alias: "team-a" },
   changeKey: { rpmLimit: 5 },
 };
@@ -73,12 +76,22 @@ const KEY_ID = "0".repeat(64);
 
 const mine = sample({ projectId: "mine", userId: "ann" });
 const theirs = sample({ projectId: "theirs", userId: "ann", receivedAt: "2026-11-21T10:00:05.000Z" });
+/** Whatever an answer to a bound person tells of it, one of these words is in it. */
+const secret = sample({
+  projectId: "planted-project",
+  userId: "planted-user",
+  requestType: "planted-type",
+  model: { requested: "planted-model", served: "planted-model", provider: "vllm" },
+  receivedAt: "2026-11-21T10:00:07.000Z",
+});
 
 let api: ApiStage;
 
 beforeAll(async () => {
   api = await startApi();
-  await api.store(mine, theirs);
+  await api.store(mine, theirs, secret);
+  const hour = { from: Date.parse("2026-11-21T10:00:00Z"), to: Date.parse("2026-11-21T11:00:00Z") };
+  await RollupRun.run(api.table, hour.to, { window: hour });
 });
 afterAll(() => api.stop());
 
@@ -121,6 +134,29 @@ describe.each(Object.keys(ROUTES) as RouteName[])("%s", (name) => {
   });
 });
 
+/** Routes that say nothing of any project: who is asking, how to ask, one's own exports by their ids. */
+const TELLS = (name: RouteName, who: Who) =>
+  MAY[name].includes(who) && !["config", "openApi", "me"].includes(name);
+
+describe.each(Object.keys(ROUTES) as RouteName[])("%s tells nothing of another's project", (name) => {
+  test.each(EVERYONE.filter((who) => who.startsWith("bound") && TELLS(name, who)))("%s", async (who) => {
+    const answer = await ask(who, name, mine.requestId);
+    expect(JSON.stringify(answer.body)).not.toMatch(/planted|theirs/);
+  });
+
+  test.each(EVERYONE.filter((who) => who.startsWith("bound")))("%s, asked for it by project", async (who) => {
+    if (!("query" in ROUTES[name]) || !("project" in (ROUTES[name].query as { shape: object }).shape)) return;
+    const answer = await ask(who, name, secret.requestId, { project: "planted-project" });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(403);
+  });
+});
+
+test("the words are there for those who may see every project", async () => {
+  for (const name of ["audit", "facets", "overview"] as const) {
+    expect(JSON.stringify((await ask("viewer", name, "")).body)).toContain("planted-project");
+  }
+});
+
 const OF_A_RECORD = ["record", "body", "proof", "views", "neighbours"] as const;
 
 describe.each(OF_A_RECORD)("%s of another's project", (name) => {
@@ -144,12 +180,12 @@ test("a bound person's lists, neighbours and exports hold nothing of other proje
     const bound = who.startsWith("bound");
     const { body } = await ask(who, "audit", "");
     expect(new Set(body.rows.map((row: { projectId: string }) => row.projectId))).toEqual(
-      new Set(bound ? ["mine"] : ["mine", "theirs"]),
+      new Set(bound ? ["mine"] : ["mine", "planted-project", "theirs"]),
     );
     const filters: Record<string, string>[] = [
       { user: "ann" },
-      { status: "200" },
-      { status: "2xx" },
+      { status: "200", user: "ann" },
+      { status: "2xx", user: "ann" },
       { requestId: theirs.requestId },
     ];
     for (const more of filters) {

@@ -1,5 +1,6 @@
 /** `GET /api/series`, `GET /api/facets`: from rollups. */
 
+import { ADMIN_PROJECT, ADMIN_TYPE } from "@central-llm/core/model-traffic";
 import { OTHER } from "@central-llm/core/rollup-bucket";
 import * as RollupQuery from "@central-llm/core/rollup-query";
 import * as RollupTable from "@central-llm/core/rollup-table";
@@ -35,6 +36,12 @@ export function reachOf({ person }: Pick<Call, "person">, project: string | unde
   requireProject(person, project);
   return { projects: [project] };
 }
+
+/** The gateway's administration is counted in its own project alone: a chart of it is a chart of that. */
+const scopeOf = (call: CallOf<"series">): string | undefined =>
+  call.query.requestType === ADMIN_TYPE && call.person.projects === null
+    ? (call.query.project ?? ADMIN_PROJECT)
+    : call.query.project;
 
 export async function asOf({ context }: Pick<Call, "context">): Promise<string | null> {
   const time = await RollupTable.through(context.table);
@@ -72,7 +79,7 @@ export async function series(call: CallOf<"series">) {
   const by = query.by ?? null;
   const met = given.find((name) => by === null || by === name);
   const where = met === undefined ? null : { dimension: met, value: query[met] ?? "" };
-  const reach = reachOf(call, query.project);
+  const reach = reachOf(call, scopeOf(call));
   const [{ times, groups }, known] = await Promise.all([
     RollupQuery.series(call.context.table, { window, stepMs: step, reach, by, where }),
     asOf(call),

@@ -19,7 +19,10 @@ export const auditFilter = {
     .optional(),
   model: Name.optional(),
   outcome: z.enum(OUTCOMES).optional(),
-  /** Without it, the console's own records (`console`) are left out. */
+  /**
+   * Without it, the console's own records (`console`) are left out. The administration of the gateway's keys is found by
+   * `requestType=admin` or `project=gateway-admin` alone.
+   */
   profile: z.enum(PROFILES).optional(),
   requestType: Name.optional(),
   flag: z.enum(FLAGS).optional(),

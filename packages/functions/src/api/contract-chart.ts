@@ -1,4 +1,7 @@
-/** Counts and charts, from rollups: exact to the minute, at most some minutes old (`asOf`). The console's own records are not in them. */
+/**
+ * Counts and charts, from rollups: exact to the minute, at most some minutes old (`asOf`). The console's own records and
+ * the gateway's administration are not in them (the latter has its own project: `gateway-admin`).
+ */
 import { z } from "zod";
 import { auditFilter, span } from "./contract-audit.ts";
 

@@ -4,6 +4,7 @@ import * as DeadLetter from "./contract-dead-letter.ts";
 import * as Export from "./contract-export.ts";
 import * as Key from "./contract-key.ts";
 import * as Overview from "./contract-overview.ts";
+import * as Reconcile from "./contract-reconcile.ts";
 import { route } from "./contract-route.ts";
 
 const exported = { params: Export.ExportParams, permission: "export.use" } as const;
@@ -63,6 +64,14 @@ export const OPERATING = {
     permission: "dead-letter.replay",
     body: DeadLetter.ReplayRequest,
     answer: DeadLetter.Replay,
+  }),
+  reconcile: route({
+    method: "POST",
+    path: "/api/reconcile",
+    summary: "Look anew whether an hour is complete",
+    permission: "reconcile.run",
+    body: Reconcile.ReconcileRequest,
+    answer: Reconcile.Reconcile,
   }),
   keys: route({
     method: "GET",

@@ -10,6 +10,7 @@ import { blockKey, budgets, changeKey, createKey, keys, rotateKey, unblockKey } 
 import { openApi } from "./open-api.ts";
 import { overview } from "./overview.ts";
 import { proof } from "./proof.ts";
+import { reconcile } from "./reconcile.ts";
 import { body, neighbours, record } from "./record.ts";
 import { config, me } from "./sign-in.ts";
 
@@ -35,6 +36,7 @@ export const HANDLERS: Handlers = {
   exportLink,
   deadLetters,
   replay,
+  reconcile,
   keys,
   createKey,
   changeKey,

@@ -18,6 +18,7 @@ const TABLE = {
   "export.use": ["auditor"],
   "dead-letter.read": ["operator"],
   "dead-letter.replay": ["operator"],
+  "reconcile.run": ["operator"],
   "completeness.read": ["viewer", "auditor", "operator", "admin"],
   "overview.read": ["viewer", "auditor", "operator", "admin"],
   "budget.read": ["viewer", "auditor", "operator", "admin"],
@@ -33,6 +34,7 @@ export const PERMISSIONS = Object.keys(TABLE) as Permission[];
 const PLATFORM_WIDE: ReadonlySet<Permission> = new Set([
   "dead-letter.read",
   "dead-letter.replay",
+  "reconcile.run",
   "budget.read",
   "key.read",
   "key.write",

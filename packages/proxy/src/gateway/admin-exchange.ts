@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ApiError } from "@central-llm/core/api-error";
 import type { Outcome } from "@central-llm/core/audit-record";
+import { ADMIN_PROJECT, ADMIN_TYPE } from "@central-llm/core/model-traffic";
 import { present, UNKNOWN } from "@central-llm/core/placeholder";
 import { clientGone } from "../upstream-failure.ts";
 import { type Actor, type AdminAction, AdminError } from "./admin-request.ts";
@@ -14,7 +15,6 @@ import type { Gateway, GatewayExchange } from "./gateway.ts";
 import { attribute, type Caller, MASTER_ALIAS, NOBODY } from "./gateway-caller.ts";
 import type { KnownKey } from "./key-directory.ts";
 
-const PROJECT = "gateway-admin";
 const NONE: KeptBody = { bytes: null, kind: "none" };
 
 export class AdminExchange implements GatewayExchange {
@@ -91,10 +91,10 @@ export class AdminExchange implements GatewayExchange {
     const isMaster = this.#caller.kind === "master";
     return {
       path: this.#route,
-      requestType: "admin",
+      requestType: ADMIN_TYPE,
       attribution: {
         ...attribution,
-        projectId: PROJECT,
+        projectId: ADMIN_PROJECT,
         userId: isMaster && by === UNKNOWN ? MASTER_ALIAS : by,
       },
       stream: false,

@@ -1,5 +1,6 @@
 /** What is known of one request on its way through LiteLLM. The steps add to it; whenever it ends, the record is made of it. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { ADMIN_PROJECT, ADMIN_TYPE } from "@central-llm/core/model-traffic";
 import { type Finding, sumFindings } from "@central-llm/core/pii-entity";
 import { present, UNKNOWN } from "@central-llm/core/placeholder";
 import { AnswerWriter } from "../gateway/answer-writer.ts";
@@ -12,9 +13,6 @@ import type { Door } from "./door.ts";
 import { KeptAnswer } from "./kept-answer.ts";
 import type { LitellmGateway } from "./litellm-gateway.ts";
 import { type Json, Said } from "./said.ts";
-
-/** Calls of the administration have no project of their own; the native engine's are filed there too. */
-const ADMIN_PROJECT = "gateway-admin";
 
 export class LitellmCall {
   readonly gateway: LitellmGateway;
@@ -81,7 +79,7 @@ export class LitellmCall {
     return {
       path: door.path,
       requestType: door.requestType,
-      attribution: door.requestType === "admin" ? this.#administrator(attribution) : attribution,
+      attribution: door.requestType === ADMIN_TYPE ? this.#administrator(attribution) : attribution,
       stream: json?.stream === true,
       model: this.model,
       provider: "litellm",

@@ -25,12 +25,12 @@ const OF_RECORDS: ReadonlySet<AccessEntry["action"]> = new Set(["view_body"]);
 
 const COLUMNS: Column<AccessEntry>[] = [
   { id: "at", zoned: true, header: "When", width: 20, cell: ({ at }) => <ShortTime iso={at} /> },
-  { id: "user", header: "Who", width: 19, cell: ({ userId }) => userId, title: ({ userId }) => userId },
-  { id: "action", header: "What", width: 18, cell: ({ action }) => ACTIONS[action] },
+  { id: "user", header: "Who", width: 17, cell: ({ userId }) => userId, title: ({ userId }) => userId },
+  { id: "action", header: "What", width: 16, cell: ({ action }) => ACTIONS[action] },
   {
     id: "target",
     header: "Of what",
-    width: 21,
+    width: 20,
     title: ({ target }) => target,
     cell: ({ action, target }) =>
       target && OF_RECORDS.has(action) ? (
@@ -53,7 +53,7 @@ const COLUMNS: Column<AccessEntry>[] = [
   {
     id: "record",
     header: "Record",
-    width: 8,
+    width: 7,
     cell: ({ requestId, at }) => (
       <Link
         to="/records/$id"
@@ -115,6 +115,16 @@ function AccessLog() {
           />
         </div>
       </search>
+      <p className="muted">
+        What was done through the console. The gateway records each call of its administration itself:{" "}
+        <Link
+          to="/audit"
+          search={{ requestType: "admin", last: search.last, from: search.from, to: search.to }}
+        >
+          administration of keys
+        </Link>
+        .
+      </p>
       <section className="panel" aria-label="Accesses found">
         {error && <Failed error={error} what="the access log" onRetry={() => refetch()} />}
         {!data && !error && <Loading what="the access log" />}

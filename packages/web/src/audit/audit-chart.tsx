@@ -62,16 +62,14 @@ export function AuditChart({ audit }: { audit: AuditState }) {
             <dd>{total ? Format.dollars(total.costUsd) : Format.NOTHING}</dd>
           </div>
         </dl>
-        <div className="row">
-          <span className="muted chart-note">
-            {names.length > 0 && `The chart does not heed: ${names.join(", ")}. `}
-            {data?.asOf && `Figures as of ${TimeZone.seconds(data.asOf, zone)} ${TimeZone.name(zone)}`}
-          </span>
-          <Toggle look="small" isSelected={asTable} onChange={setAsTable}>
-            As table
-          </Toggle>
-        </div>
+        <Toggle look="small" isSelected={asTable} onChange={setAsTable}>
+          As table
+        </Toggle>
       </div>
+      <p className="muted chart-note">
+        {data?.asOf && `Figures as of ${TimeZone.seconds(data.asOf, zone)} ${TimeZone.name(zone)}. `}
+        {names.length > 0 && `Not in the chart: the filter by ${names.join(", ")}.`}
+      </p>
       <div className={asTable ? "chart-table" : "chart-box"} aria-busy={isPlaceholderData}>
         {error && <Failed error={error} what="the chart" onRetry={() => refetch()} />}
         {data && (

@@ -3,11 +3,12 @@ import type { Row } from "@central-llm/functions/api/contract-audit";
 import { Link } from "@tanstack/react-router";
 import type { Column } from "../control/data-table.tsx";
 import * as Format from "../format.ts";
+import { VerifiedBadge } from "../record/chain-proof.tsx";
 import * as TimeZone from "../time-zone.ts";
 import { useZone } from "../zone-context.tsx";
 import { COLUMNS, type ColumnName } from "./column-name.ts";
 import { OUTCOMES, PROFILES } from "./labels.ts";
-import { Marks, Status } from "./marks.tsx";
+import { Marks, marksOf, Status } from "./marks.tsx";
 
 /** The row's own link: opens the record beside the list. Its name says which call it is. */
 function Received({ row }: { row: Row }) {
@@ -41,19 +42,20 @@ const number = (width: number, value: (row: Row) => string): Omit<Column<Row>, "
 });
 
 const CELLS: Cells = {
-  receivedAt: { width: 22, cell: (row) => <Received row={row} /> },
-  project: text(15, (row) => row.projectId),
-  user: text(18, (row) => row.userId),
-  model: text(16, (row) => row.model),
+  receivedAt: { width: 20, cell: (row) => <Received row={row} /> },
+  project: text(14, (row) => row.projectId),
+  user: text(15, (row) => row.userId),
+  model: text(13, (row) => row.model),
   requestType: text(14, (row) => row.requestType),
-  status: { width: 9, cell: (row) => <Status code={row.statusCode} /> },
+  status: { width: 8, cell: (row) => <Status code={row.statusCode} /> },
   outcome: text(18, (row) => OUTCOMES[row.outcome]),
   latency: number(11, (row) => Format.milliseconds(row.latencyMs)),
   firstToken: number(12, (row) => Format.milliseconds(row.timeToFirstTokenMs)),
-  tokens: number(14, (row) => `${Format.count(row.promptTokens)} / ${Format.count(row.completionTokens)}`),
-  cost: number(9, (row) => Format.dollars(row.costUsd)),
+  tokens: number(12, (row) => `${Format.count(row.promptTokens)} / ${Format.count(row.completionTokens)}`),
+  cost: number(10, (row) => Format.dollars(row.costUsd)),
   profile: text(12, (row) => row.profile && PROFILES[row.profile]),
-  marks: { width: 17, cell: (row) => <Marks row={row} /> },
+  marks: { width: 17, cell: (row) => <Marks row={row} />, title: (row) => marksOf(row) },
+  proof: { width: 21, cell: (row) => <VerifiedBadge id={row.requestId} receivedAt={row.receivedAt} /> },
   promptPreview: text(44, (row) => row.promptPreview),
   responsePreview: text(44, (row) => row.responsePreview),
   requestId: { ...text(40, (row) => row.requestId), cell: (row) => <code>{row.requestId}</code> },

@@ -13,6 +13,7 @@ export const COLUMNS = {
   cost: "Cost",
   profile: "Profile",
   marks: "Marks",
+  proof: "Proof",
   promptPreview: "Prompt",
   responsePreview: "Answer",
   requestId: "Request id",

@@ -4,15 +4,17 @@ import { useRef } from "react";
 import { Disclosure, DisclosurePanel, Heading } from "react-aria-components/Disclosure";
 import { useApi } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
-import { Choice, CommittedInput, Suggested, type Suggestion } from "../control/field.tsx";
-import * as Format from "../format.ts";
+import { Choice, CommittedInput, type Suggestion } from "../control/field.tsx";
 import { useMay } from "../me.ts";
 import type { AuditSearch } from "./audit-search.ts";
+import { FacetField, OFFERED } from "./facet-field.tsx";
 import { FLAGS, OUTCOMES, PROFILES } from "./labels.ts";
 import type { AuditState } from "./use-audit.ts";
 
 const FACETS = ["project", "user", "model", "status", "requestType"] as const;
 const CLASSES = ["2xx", "4xx", "5xx"];
+/** Not among calls of models, and so not among the trail's facets. */
+const ADMINISTRATION = [{ value: "admin", note: "the gateway's keys" }];
 const MORE = [
   "profile",
   "requestType",
@@ -30,20 +32,17 @@ export function FilterBar({ audit }: { audit: AuditState }) {
   const opened = useRef(MORE.some((name) => search[name] !== undefined));
   const facets = useApi(
     "facets",
-    { query: { from: range.from, to: range.to, fields: FACETS.join(","), limit: 100 } },
+    { query: { from: range.from, to: range.to, fields: FACETS.join(","), limit: OFFERED } },
     { keep: true, staleTime: 60_000 },
   );
-  const suggestions = (field: (typeof FACETS)[number]): Suggestion[] =>
-    (facets.data?.fields[field]?.values ?? []).map(({ value, requests }) => ({
-      value,
-      note: Format.shortCount(requests),
-    }));
   const set = (name: keyof AuditSearch) => (value: string | null) => look({ [name]: value || undefined });
   const suggested = (name: (typeof FACETS)[number], label: string, more: Suggestion[] = []) => (
-    <Suggested
+    <FacetField
+      name={name}
       label={label}
-      placeholder="Any"
-      suggestions={[...more, ...suggestions(name)]}
+      range={range}
+      facet={facets.data?.fields[name]}
+      more={more}
       value={search[name] ?? ""}
       onCommit={set(name)}
     />
@@ -82,7 +81,7 @@ export function FilterBar({ audit }: { audit: AuditState }) {
             {previews && committed("text", "Text in previews", "Part of a prompt or answer")}
             {committed("minLatencyMs", "Latency from (ms)", "0")}
             {committed("maxLatencyMs", "Latency to (ms)", "No limit")}
-            {suggested("requestType", "Request type")}
+            {suggested("requestType", "Request type", ADMINISTRATION)}
             <Choice
               label="Mark"
               any="Any"

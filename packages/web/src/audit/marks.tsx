@@ -20,8 +20,19 @@ const OUTCOME_TONES: Partial<Record<Row["outcome"], "warn" | "bad">> = {
   client_aborted: "warn",
 };
 
-export function Marks({ row }: { row: Pick<Row, "outcome" | "flags" | "stream"> }) {
+type Marked = Pick<Row, "outcome" | "flags" | "stream">;
+
+/** In words, for where the badges are cut; null without any. */
+export const marksOf = ({ outcome, flags, stream }: Marked): string | null =>
+  [
+    ...(OUTCOME_TONES[outcome] ? [OUTCOMES[outcome]] : []),
+    ...flags.map((flag) => FLAGS[flag]),
+    ...(stream ? ["Stream"] : []),
+  ].join(", ") || null;
+
+export function Marks({ row }: { row: Marked }) {
   const tone = OUTCOME_TONES[row.outcome];
+  if (marksOf(row) === null) return null;
   return (
     <span className="badges">
       {tone && <Badge tone={tone}>{OUTCOMES[row.outcome]}</Badge>}

@@ -11,8 +11,14 @@ const TIMES: UPlot.Axis.Values = [
   [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
   [DAY, "{DD} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
   [HOUR, "{HH}:{mm}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
   [1, "{HH}:{mm}:{ss}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
 ];
+
+/** Steps of an axis that counts: half a call would read as one. */
+export const WHOLE: number[] = Array.from({ length: 12 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
 
 export const axes = (colours: Colours, zone: Zone) => ({
   tzDate: (time: number) =>

@@ -5,7 +5,7 @@ import UPlot from "uplot";
 import * as Format from "../format.ts";
 import type { Zone } from "../time-zone.ts";
 import * as TimeZone from "../time-zone.ts";
-import { axes } from "./axes.ts";
+import { axes, WHOLE } from "./axes.ts";
 import { type Colours, Plot } from "./plot.tsx";
 
 const SECONDS = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "6h": 21_600, "1d": 86_400 } as const;
@@ -52,7 +52,12 @@ export default function TrafficChart({
         },
         axes: [
           { ...axis, values: times },
-          { ...axis, size: 46, values: (_: UPlot, ticks: number[]) => ticks.map(Format.shortCount) },
+          {
+            ...axis,
+            size: 46,
+            incrs: WHOLE,
+            values: (_: UPlot, ticks: number[]) => ticks.map(Format.shortCount),
+          },
           {
             ...axis,
             side: 1,

@@ -124,6 +124,7 @@ export function Suggested({
   suggestions,
   value,
   onCommit,
+  onTyped,
   placeholder,
   ...props
 }: Labelled & {
@@ -131,6 +132,8 @@ export function Suggested({
   value: string;
   placeholder?: string;
   onCommit(value: string): void;
+  /** What stands in the field so far. */
+  onTyped?(text: string): void;
 } & Pick<ComboBoxProps<Suggestion>, "isInvalid">) {
   const [draft, setDraft] = useState(value);
   useEffect(() => setDraft(value), [value]);
@@ -144,7 +147,10 @@ export function Suggested({
       allowsCustomValue
       menuTrigger="focus"
       inputValue={draft}
-      onInputChange={setDraft}
+      onInputChange={(text) => {
+        setDraft(text);
+        onTyped?.(text);
+      }}
       onBlur={() => commit(draft)}
       onChange={(key) => {
         if (key === null) return;

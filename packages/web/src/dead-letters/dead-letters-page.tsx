@@ -13,6 +13,7 @@ import { Guarded } from "../guarded.tsx";
 import { PageHead } from "../layout.tsx";
 import { useMay } from "../me.ts";
 import { ShortTime } from "../zone-context.tsx";
+import { CheckedHours } from "./checked-hours.tsx";
 import { REASONS } from "./dead-letter-search.ts";
 import { type Chosen, ReplayDialog } from "./replay-dialog.tsx";
 
@@ -93,6 +94,7 @@ function DeadLetters() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const mayReplay = useMay("dead-letter.replay");
+  const mayCheck = useMay("reconcile.run");
   const query = { reason: search.reason, prefix: search.prefix, limit: 500 };
   const { data, error, refetch, isFetching } = useApi(
     "deadLetters",
@@ -183,6 +185,8 @@ function DeadLetters() {
           />
         )}
       </section>
+      {/* Not before the letters are there, which would move it. */}
+      {mayCheck && (data || error) && <CheckedHours />}
       {asked && (
         <ReplayDialog
           chosen={asked}

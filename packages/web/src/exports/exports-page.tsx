@@ -121,27 +121,27 @@ const COLUMNS: Column<Export>[] = [
     width: 20,
     cell: ({ createdAt }) => <ShortTime iso={createdAt} />,
   },
-  { id: "state", header: "State", width: 14, cell: (job) => <State job={job} /> },
-  { id: "progress", header: "Progress", width: 16, cell: (job) => <Progress job={job} /> },
-  { id: "rows", header: "Rows", width: 9, numeric: true, cell: ({ rows }) => Format.count(rows) },
+  { id: "state", header: "State", width: 10, cell: (job) => <State job={job} /> },
+  { id: "progress", header: "Progress", width: 15, cell: (job) => <Progress job={job} /> },
+  { id: "rows", header: "Rows", width: 7, numeric: true, cell: ({ rows }) => Format.count(rows) },
   { id: "size", header: "Size", width: 9, numeric: true, cell: ({ bytes }) => Format.bytes(bytes) },
   {
     id: "file",
     header: "File",
-    width: 13,
+    width: 12,
     cell: ({ format, content }) => `${format.toUpperCase()}${content === "objects" ? ", with bodies" : ""}`,
   },
-  { id: "filter", header: "Filter", width: 18, cell: ({ filter }) => <Filter filter={filter} /> },
-  { id: "reason", header: "Reason", width: 18, cell: ({ reason }) => reason, title: ({ reason }) => reason },
+  { id: "filter", header: "Filter", width: 11, cell: ({ filter }) => <Filter filter={filter} /> },
+  { id: "reason", header: "Reason", width: 13, cell: ({ reason }) => reason, title: ({ reason }) => reason },
   {
     id: "expires",
     header: "File kept until",
-    width: 12,
+    width: 11,
     title: ({ expiresAt }) => expiresAt,
     cell: ({ state, expiresAt }) =>
       state === "expired" ? "deleted" : expiresAt ? TimeZone.relative(expiresAt) : "–",
   },
-  { id: "actions", pinned: true, header: "Actions", width: 15, cell: (job) => <Actions job={job} /> },
+  { id: "actions", pinned: true, header: "Actions", width: 13, cell: (job) => <Actions job={job} /> },
 ];
 
 function Exports() {

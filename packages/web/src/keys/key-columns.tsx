@@ -26,7 +26,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "alias",
     header: "Key",
-    width: 22,
+    width: 20,
     title: ({ keyId }) => `sha256 ${keyId}`,
     cell: (key) => (
       <>
@@ -38,35 +38,37 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
   {
     id: "owner",
     header: "User and team",
-    width: 20,
+    width: 15,
     title: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", "),
     cell: ({ userId, teamId }) => [userId, teamId].filter(Boolean).join(", ") || "–",
   },
   {
     id: "models",
     header: "Models",
-    width: 14,
+    width: 9,
     title: ({ models }) => models.join(", "),
     cell: ({ models }) => (models.length === 0 ? "all" : models.join(", ")),
   },
   {
     id: "budget",
     header: "Spend of budget",
-    width: 21,
+    width: 19,
     numeric: true,
     cell: ({ spendUsd, maxBudgetUsd, budgetDuration }) =>
-      `${Format.dollars(spendUsd)} of ${maxBudgetUsd === null ? "any" : Format.dollars(maxBudgetUsd)}${budgetDuration ? ` / ${budgetDuration}` : ""}`,
+      maxBudgetUsd === null
+        ? `${Format.dollars(spendUsd)}, no budget`
+        : `${Format.dollars(spendUsd)} of ${Format.dollars(maxBudgetUsd)}${budgetDuration ? ` / ${budgetDuration}` : ""}`,
   },
   {
     id: "limits",
     header: "Calls / tokens a minute",
-    width: 20,
+    width: 13,
     cell: ({ rpmLimit, tpmLimit }) => `${limit(rpmLimit)} / ${limit(tpmLimit)}`,
   },
   {
     id: "expires",
     header: "Expires",
-    width: 10,
+    width: 8,
     title: ({ expiresAt }) => expiresAt,
     cell: ({ expiresAt }) => (expiresAt ? TimeZone.relative(expiresAt) : "never"),
   },
@@ -76,7 +78,7 @@ export const keyColumns = (changes: Changes | null): Column<Key>[] => [
           id: "actions",
           pinned: true,
           header: "Actions",
-          width: 28,
+          width: 27,
           cell: (key: Key) => (
             <span className="badges">
               <Button

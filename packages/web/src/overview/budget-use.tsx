@@ -16,7 +16,7 @@ function BudgetMeter({ budget }: { budget: Budget }) {
       <Meter className="meter" value={Math.min(1, budget.used) * 100} valueLabel={spent}>
         {({ percentage }) => (
           <>
-            <div className="row apart">
+            <div className="row apart budget">
               <Label>
                 {budget.name} <span className="muted">{budget.userId ?? budget.teamId}</span>
               </Label>

@@ -20,10 +20,11 @@ import { TrailHealth } from "./trail-health.tsx";
 const TrafficChart = lazy(() => import("../chart/traffic-chart.tsx"));
 const SpendChart = lazy(() => import("../chart/spend-chart.tsx"));
 const route = getRouteApi("/");
+const CHARTS = { keep: true, staleTime: 60_000 };
 
 function Charts({ range, onBrush }: { range: TimeRange.Range; onBrush(from: string, to: string): void }) {
   const zone = useZone();
-  const { data, error, refetch } = useApi("series", { query: range }, { keep: true, staleTime: 60_000 });
+  const { data, error, refetch } = useApi("series", { query: range }, CHARTS);
   return (
     <div className="columns">
       <section className="panel" aria-label="Traffic, errors and latency">
@@ -88,6 +89,8 @@ function OverviewContent() {
   const [now, setNow] = useState(Date.now);
   const range = useMemo(() => TimeRange.resolve(search, zone, now), [search, zone, now]);
   const { data, error, refetch } = useApi("overview", { query: range }, { keep: true });
+  // The charts' figures, asked for meanwhile.
+  useApi("series", { query: range }, CHARTS);
   const setRange = (change: TimeRange.RangeSearch) => {
     setNow(Date.now());
     navigate({ search: (search) => ({ ...search, ...change }) });
@@ -112,14 +115,20 @@ function OverviewContent() {
           <Failed error={error} what="the overview" onRetry={() => refetch()} />
         </div>
       )}
-      {!data && !error && <Loading what="the overview" rows={5} />}
+      {/* All at once: how many findings there are, nobody knows before, and they are at the top. */}
+      {!data && !error && <Loading what="the overview" rows={20} />}
       {data && (
         <>
           <TrailHealth overview={data} />
-          <FigureTiles now={data.totals} before={data.before} />
+          <FigureTiles now={data.totals} before={data.before} asOf={data.asOf} />
         </>
       )}
-      <Charts range={range} onBrush={(from, to) => setRange({ last: undefined, at: undefined, from, to })} />
+      {(data || error) && (
+        <Charts
+          range={range}
+          onBrush={(from, to) => setRange({ last: undefined, at: undefined, from, to })}
+        />
+      )}
       {data && <Tops top={data.top} search={search} budgets={budgets} />}
     </>
   );

@@ -7,40 +7,47 @@ import { useMay } from "../me.ts";
 import * as TimeZone from "../time-zone.ts";
 import { Time } from "../zone-context.tsx";
 
-export function TrailHealth({ overview }: { overview: Overview }) {
-  const { health, ingest, deadLetters, trail, chain } = overview;
+function Banner({ overview: { health, deadLetters, trail } }: { overview: Overview }) {
   const mayRepair = useMay("dead-letter.read");
+  if (health.state === "ok") {
+    return (
+      <Note tone="good">
+        No trouble is known.{" "}
+        {trail.reconciledUntil === null
+          ? "No hour has been checked for completeness yet."
+          : "Every hour that was checked is complete."}
+      </Note>
+    );
+  }
+  return (
+    <div role="alert">
+      <Note
+        tone={health.state === "critical" ? "bad" : "warn"}
+        actions={
+          mayRepair && deadLetters.count > 0 ? (
+            <Link className="button small" to="/dead-letters" search={{}}>
+              Dead letters
+            </Link>
+          ) : undefined
+        }
+      >
+        <ul>
+          {health.findings.map(({ code, severity, message }) => (
+            <li key={`${code} ${message}`}>
+              <strong>{severity === "critical" ? "Critical" : "Warning"}:</strong> {message}
+            </li>
+          ))}
+        </ul>
+      </Note>
+    </div>
+  );
+}
+
+export function TrailHealth({ overview }: { overview: Overview }) {
+  const { ingest, deadLetters, trail, chain } = overview;
   return (
     <section className="stack tight" aria-label="Health of the audit trail">
-      {health.state === "ok" ? (
-        <Note tone="good">
-          No trouble is known.{" "}
-          {trail.reconciledUntil === null
-            ? "No hour has been checked for completeness yet."
-            : "Every hour that was checked is complete."}
-        </Note>
-      ) : (
-        <div role="alert">
-          <Note
-            tone={health.state === "critical" ? "bad" : "warn"}
-            actions={
-              mayRepair && deadLetters.count > 0 ? (
-                <Link className="button small" to="/dead-letters" search={{}}>
-                  Dead letters
-                </Link>
-              ) : undefined
-            }
-          >
-            <ul>
-              {health.findings.map(({ code, severity, message }) => (
-                <li key={`${code} ${message}`}>
-                  <strong>{severity === "critical" ? "Critical" : "Warning"}:</strong> {message}
-                </li>
-              ))}
-            </ul>
-          </Note>
-        </div>
-      )}
+      <Banner overview={overview} />
       <dl className="health">
         <div>
           <dt>Waiting for ingest</dt>

@@ -42,7 +42,8 @@ function Neighbour({ link }: { link: ProofAnswer["previous"] }) {
 const input = (id: string, receivedAt: string | undefined) => ({ params: { id }, query: { receivedAt } });
 
 export function VerifiedBadge({ id, receivedAt }: { id: string; receivedAt: string | undefined }) {
-  const { data } = useApi("proof", input(id, receivedAt), { staleTime: 60_000 });
+  const { data, error } = useApi("proof", input(id, receivedAt), { staleTime: 60_000 });
+  if (error) return <Badge title={error.message}>Not read</Badge>;
   if (!data) return <Badge>Verifying …</Badge>;
   return (
     <Badge tone={STATES[data.state].tone} title={data.explanation}>

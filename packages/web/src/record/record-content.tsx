@@ -40,7 +40,7 @@ export function RecordContent({
     return (
       <Section title="Conversation">
         <p className="inside muted">
-          Prompts and answers are for auditors. Your role sees everything else of this call.
+          Prompts and answers are for auditors. What else is hidden from your role is marked so.
         </p>
       </Section>
     );

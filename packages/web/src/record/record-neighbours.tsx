@@ -8,7 +8,7 @@ import type { Column } from "../control/data-table.tsx";
 import { DataTable } from "../control/data-table.tsx";
 import { Failed, Loading } from "../control/state.tsx";
 import * as Format from "../format.ts";
-import { Time } from "../zone-context.tsx";
+import { ShortTime } from "../zone-context.tsx";
 import { Section } from "./facts.tsx";
 
 /** Opens another record where this one is. */
@@ -18,11 +18,12 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
   {
     id: "at",
     header: "Received",
-    width: 26,
+    zoned: true,
+    width: 28,
     cell: (row) =>
       row === current ? (
         <strong>
-          <Time iso={row.receivedAt} /> (this one)
+          <ShortTime iso={row.receivedAt} /> (this one)
         </strong>
       ) : (
         <Link
@@ -35,23 +36,23 @@ const columns = (current: Row, onOther: OnOther | undefined): Column<Row>[] => [
             onOther(row);
           }}
         >
-          <Time iso={row.receivedAt} />
+          <ShortTime iso={row.receivedAt} />
         </Link>
       ),
   },
   {
     id: "project",
     header: "Project",
-    width: 16,
+    width: 14,
     cell: (row) => row.projectId,
     title: (row) => row.projectId,
   },
-  { id: "model", header: "Model", width: 17, cell: (row) => row.model ?? "–", title: (row) => row.model },
+  { id: "model", header: "Model", width: 15, cell: (row) => row.model ?? "–", title: (row) => row.model },
   { id: "status", header: "Status", width: 8, cell: (row) => <Status code={row.statusCode} /> },
   {
     id: "latency",
     header: "Latency",
-    width: 11,
+    width: 10,
     numeric: true,
     cell: (row) => Format.milliseconds(row.latencyMs),
   },
