@@ -17,7 +17,12 @@ const LONGEST = [
   "packages/functions/src/ingest.test.ts",
   "packages/functions/src/replay.test.ts",
   "packages/core/src/audit-query.test.ts",
+  "infra/lambda-functions.test.ts",
   "packages/proxy/src/gateway/gateway-processes.test.ts",
+  "packages/core/src/reconcile.test.ts",
+  "packages/local/src/central.test.ts",
+  "packages/core/src/audit-search.test.ts",
+  "packages/proxy/src/telemetry.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {

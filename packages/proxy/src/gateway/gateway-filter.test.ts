@@ -41,7 +41,15 @@ async function everythingKept(): Promise<string> {
   const objects = await Promise.all((await bench.trail.keys("")).map((key) => bench.trail.text(key)));
   const files = await readdir(bench.folder, { recursive: true, withFileTypes: true });
   const spools = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
-  const texts = await Promise.all(spools.map((path) => readFile(path, "latin1")));
+  // A file may be renamed, or be uploaded and removed, meanwhile.
+  const texts = await Promise.all(
+    spools.map((path) =>
+      readFile(path, "latin1").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return "";
+        throw error;
+      }),
+    ),
+  );
   return [...objects, ...texts].join("\n");
 }
 

@@ -20,7 +20,8 @@ const startOne = (at: number) =>
   bench.startProcess({
     SPOOL_DIR: spoolOf(at),
     WRITER_NAME: `gateway-${at}`,
-    RESERVATION_LEASE_SECONDS: "2",
+    // Longer than a busy machine keeps a living process from renewing it.
+    RESERVATION_LEASE_SECONDS: "5",
     AUDIT_UPLOAD_CONCURRENCY: "16",
   });
 
@@ -223,9 +224,12 @@ describe("failures", () => {
   it("kill -9 of one gateway in the middle: limits stay exact, what it held is free again, its calls are on record", async () => {
     const { key, token } = await bench.key({ rpm_limit: 200, max_parallel_requests: 500, max_budget: 10 });
     bench.standIn.fail({ hang: true, times: 10 });
+    bench.standIn.calls.length = 0;
     const [victim] = processes as [ProxyProcess];
     const held = Promise.all(Array.from({ length: 10 }, () => ask(0, key)));
-    await eventually(async () => (await stateOf(token))?.in_flight === 10, "the victim is busy");
+    // At the model, all of them: a fault that is left over would hang a call of the others.
+    await eventually(() => bench.standIn.calls.length === 10, "the victim is busy");
+    await eventually(async () => (await stateOf(token))?.in_flight === 10, "it holds ten places");
     const others = Promise.all(Array.from({ length: 600 }, (_, at) => ask(1 + (at % 3), key)));
     victim.child.kill("SIGKILL");
     await once(victim.child, "exit");

@@ -50,7 +50,7 @@ async function caller(url: () => string, label: string, ledger: Ledger, stop: Ab
       else ledger.refused.push(response.status);
     } catch {
       ledger.broken++; // The proxy was killed: that is what such a test does.
-      await delay(5);
+      await delay(50);
     }
   }
 }
