@@ -90,8 +90,7 @@ export function appearance(stage: () => ConsoleStage): void {
             await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`) });
           }
         }
-        if (size === "wide")
-          expect(await cutTables(page), `${name}: what does not fit`).toEqual([]);
+        if (size === "wide") expect(await cutTables(page), `${name}: what does not fit`).toEqual([]);
         const over = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
         );
