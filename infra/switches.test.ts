@@ -47,7 +47,7 @@ beforeAll(async () => {
     writeFileSync(file, text);
     return planOf("prod", root);
   });
-}, 120_000);
+});
 
 test("interface endpoints reach AWS's services from inside, on HTTPS alone", () => {
   const endpoints = ofType(plan, "aws:ec2/vpcEndpoint:VpcEndpoint").filter(

@@ -17,6 +17,7 @@ import {
   createAuditPlatform,
 } from "@central-llm/local/audit-platform";
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { compileCache } from "@central-llm/local/compile-cache";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
@@ -44,6 +45,7 @@ function run(args: string[], options: { env?: Record<string, string>; cwd?: stri
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd ?? folder,
     env: {
+      ...compileCache(),
       PATH: process.env.PATH ?? "",
       HOME: folder,
       AWS_EC2_METADATA_DISABLED: "true",
@@ -103,7 +105,7 @@ beforeAll(async () => {
     );
   }
   for (const record of records) await store(record);
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of clients) client.destroy();

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashKey } from "@central-llm/core/virtual-key";
+import { compileCache } from "@central-llm/local/compile-cache";
 import { GatewayBench, MASTER_KEY } from "@central-llm/proxy/testing/gateway-bench";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run as runProgram } from "./program.ts";
@@ -63,7 +64,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "central-llm-cli-"));
   bench = await GatewayBench.start();
   env = { GATEWAY_URL: bench.url, LITELLM_MASTER_KEY: MASTER_KEY };
-}, 120_000);
+});
 
 afterAll(async () => {
   await bench.stop();
@@ -274,7 +275,7 @@ test("the program itself: output, errors and exit codes; settings from .local/en
   const program = async (args: string[]): Promise<Ran> => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: below,
-      env: { PATH: process.env.PATH ?? "" },
+      env: { ...compileCache(), PATH: process.env.PATH ?? "" },
     });
     const ran: Ran = { code: null, out: "", err: "" };
     child.stdout.on("data", (chunk) => (ran.out += chunk));

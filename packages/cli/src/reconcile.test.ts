@@ -7,6 +7,7 @@ import { objectKey } from "@central-llm/core/audit-key";
 import { sample } from "@central-llm/core/audit-record-sample";
 import { type AuditPlatform, clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { compileCache } from "@central-llm/local/compile-cache";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
@@ -34,6 +35,7 @@ afterAll(async () => {
 
 function run(...given: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = {
+    ...compileCache(),
     PATH: process.env.PATH,
     AWS_ENDPOINT_URL: endpoint.url,
     AWS_REGION: endpoint.region,

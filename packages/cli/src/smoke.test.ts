@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compileCache } from "@central-llm/local/compile-cache";
 import { freeOffset, type Instance, LocalPlatforms } from "@central-llm/local/testing/local-platform";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -26,6 +27,7 @@ function run(
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: folder,
     env: {
+      ...compileCache(),
       PATH: process.env.PATH,
       HOME: folder,
       AWS_EC2_METADATA_DISABLED: "true",

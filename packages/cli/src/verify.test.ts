@@ -22,6 +22,7 @@ import { trailStore } from "@central-llm/core/trail-store";
 import { kmsSigner } from "@central-llm/functions/kms-signer";
 import { type AuditPlatform, clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
 import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { compileCache } from "@central-llm/local/compile-cache";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
@@ -91,6 +92,7 @@ interface Ran {
 
 function run(...given: string[]): Promise<Ran> {
   const env = {
+    ...compileCache(),
     PATH: process.env.PATH,
     AWS_ENDPOINT_URL: endpoint.url,
     AWS_REGION: endpoint.region,

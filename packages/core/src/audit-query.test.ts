@@ -98,7 +98,7 @@ beforeAll(async () => {
   });
   expect(await AuditTable.writeRows(table, rows)).toEqual(new Map());
   endpoint.operations.reset();
-}, 120_000);
+});
 
 afterAll(async () => {
   // Nothing above or below may ever have scanned.

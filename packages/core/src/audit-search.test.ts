@@ -56,7 +56,7 @@ beforeAll(async () => {
   );
   expect(await AuditTable.writeRows(table, rows)).toEqual(new Map());
   endpoint.operations.reset();
-}, 120_000);
+});
 
 afterAll(async () => {
   expect(endpoint.operations.count("dynamodb.Scan")).toBe(0);

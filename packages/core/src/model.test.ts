@@ -65,7 +65,12 @@ describe("ModelList", () => {
       url: "http://127.0.0.1:8000/v1",
       apiKeyEnv: "CENTRAL_API_KEY",
     };
-    expect(ModelList.parse([chat("a", { target })]).find("a")?.target).toEqual(target);
+    expect(ModelList.parse([chat("a", { target })]).find("a")?.target).toEqual({
+      ...target,
+      apiKeyHeader: "authorization",
+      limitParameter: "max_tokens",
+      tellsCaller: false,
+    });
     expect(() => ModelList.parse([chat("a", { target: { ...target, apiKeyEnv: "sk-secret" } })])).toThrow(
       /must name an environment variable/,
     );

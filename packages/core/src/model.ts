@@ -13,15 +13,32 @@ const bedrock = z.strictObject({
 
 const openAiCompatible = z.strictObject({
   provider: z.literal("openai-compatible"),
-  /** Of the API's root, e.g. `http://central:8000/v1`. */
-  url: z.url({ protocol: /^https?$/ }),
+  /** Of the API's root, with its `/v1`, e.g. `http://central:8000/v1`. */
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine(isBare, "must hold no user, password, query or fragment: it is shown to callers"),
   /** The environment variable that holds the key; the list itself never holds a secret. */
   apiKeyEnv: z
     .string()
     .regex(/^[A-Z][A-Z0-9_]*$/, "must name an environment variable")
     .optional(),
+  /** Which header takes the key: OpenAI's, API Gateway's, or Azure's. */
+  apiKeyHeader: z.enum(["authorization", "x-api-key", "api-key"]).default("authorization"),
   /** The model's name at that server, where it is another. */
   model: z.string().min(1).optional(),
+  /** The name of the answer's limit where the gateway sets it; OpenAI's newer models know only the second. */
+  limitParameter: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens"),
+  /** Tells the server whose request it is (`x-llm-source`, `x-llm-user`, `x-llm-request-type`): for servers of our own. */
+  tellsCaller: z.boolean().default(false),
+});
+
+/** US dollars for a million tokens. */
+const price = z.strictObject({
+  input: z.number().nonnegative(),
+  output: z.number().nonnegative(),
+  /** Tokens that the provider read from its prompt cache, or wrote to it; default: as `input`. */
+  cachedInput: z.number().nonnegative().optional(),
+  cacheWrite: z.number().nonnegative().optional(),
 });
 
 const chat = z.strictObject({
@@ -46,13 +63,20 @@ const chat = z.strictObject({
   structuredOutput: z.enum(["native", "tool", "instruction"]).default("tool"),
 });
 
-const embedding = z.strictObject({
+const bedrockEmbedding = z.strictObject({
   kind: z.literal("embedding"),
   contextWindow: z.int().positive(),
   /** Whose request body InvokeModel takes. */
   wire: z.enum(["titan-v2", "cohere-v3"]),
   /** What the caller may ask for; the first is the default. */
   dimensions: z.array(z.int().positive()).min(1),
+});
+
+/** Of an OpenAI-compatible server, which decides itself what it takes. */
+const openAiEmbedding = z.strictObject({
+  kind: z.literal("embedding"),
+  contextWindow: z.int().positive(),
+  wire: z.literal("openai"),
 });
 
 const model = z.strictObject({
@@ -63,14 +87,28 @@ const model = z.strictObject({
   fallbacks: z.array(z.string().min(1)).default([]),
   /** The name by which core/price.ts knows what it costs. */
   pricedAs: z.string().min(1).optional(),
-  ability: z.discriminatedUnion("kind", [chat, embedding]),
+  /** What it costs, where that table does not know it; goes before `pricedAs`. */
+  price: price.optional(),
+  ability: z.discriminatedUnion("kind", [
+    chat,
+    z.discriminatedUnion("wire", [bedrockEmbedding, openAiEmbedding]),
+  ]),
 });
 
 export type Model = z.output<typeof model>;
 export type ModelSetting = z.input<typeof model>;
 export type BedrockTarget = z.output<typeof bedrock>;
+export type CompatibleTarget = z.output<typeof openAiCompatible>;
 export type ChatAbility = z.output<typeof chat>;
-export type EmbeddingAbility = z.output<typeof embedding>;
+/** Of a model on Bedrock. */
+export type EmbeddingAbility = z.output<typeof bedrockEmbedding>;
+export type ModelPrice = z.output<typeof price>;
+
+function isBare(address: string): boolean {
+  if (!URL.canParse(address)) return true; // Its own fault is told already.
+  const { username, password, search, hash } = new URL(address);
+  return username + password + search + hash === "";
+}
 
 const DEFAULT_OUTPUT_TOKENS = 8_192;
 
@@ -95,6 +133,11 @@ export class ModelList {
     for (const entry of models) {
       if (this.#byName.has(entry.name)) faults.push(`model ${entry.name} is listed twice`);
       this.#byName.set(entry.name, entry);
+    }
+    for (const { name, target, ability } of models) {
+      const wire = target.provider === "openai-compatible";
+      if (ability.kind === "embedding" && (ability.wire === "openai") !== wire)
+        faults.push(`model ${name}: wire "openai" is for OpenAI-compatible servers, and theirs only`);
     }
     for (const entry of models) for (const alias of entry.aliases) claim(alias, entry);
     for (const entry of models) {

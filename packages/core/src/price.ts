@@ -13,6 +13,8 @@
  * and 10 % more for a regional one from the 4.5 models on, is what third parties say, and not checked.
  */
 
+import type { ModelPrice } from "./model.ts";
+
 export const PRICE_TABLE = "2026-11";
 
 interface Price {
@@ -96,7 +98,17 @@ export function cost(
 ): { usd: number; priceTable: string } | null {
   const family = modelFamily(model);
   const rate = provider === "vllm" ? SELF_HOSTED : Object.hasOwn(PRICES, family) ? PRICES[family] : undefined;
-  if (!rate) return null;
+  return rate ? { usd: dollars(usage, rate), priceTable: PRICE_TABLE } : null;
+}
+
+/** By a price that the model list states: the record names its four figures in place of a table. */
+export function costAt(usage: PricedUsage, price: ModelPrice): { usd: number; priceTable: string } {
+  const { input, output, cachedInput = input, cacheWrite = input } = price;
+  const rate = { input, cachedInput, cacheWrite, output };
+  return { usd: dollars(usage, rate), priceTable: `model-list:${Object.values(rate).join("/")}` };
+}
+
+function dollars(usage: PricedUsage, rate: Price): number {
   const cached = Math.min(usage.cachedPromptTokens ?? 0, usage.promptTokens);
   const written = Math.min(usage.cacheWritePromptTokens ?? 0, usage.promptTokens - cached);
   const times = rate.long && usage.promptTokens > rate.long.above ? rate.long.times : 1;
@@ -107,5 +119,5 @@ export function cost(
       written * rate.cacheWrite +
       usage.completionTokens * rate.output);
   // A tenth of a billionth of a dollar: finer than any price, coarse enough to drop binary fractions' tails.
-  return { usd: Math.round(millionths * 1e4) / 1e10, priceTable: PRICE_TABLE };
+  return Math.round(millionths * 1e4) / 1e10;
 }

@@ -21,14 +21,24 @@ describe("keys", () => {
     expect(new Set(Array.from({ length: 1_000 }, newKey)).size).toBe(1_000);
   });
 
-  it("come in the headers that LiteLLM reads, Authorization first", () => {
+  it("come in the headers that LiteLLM reads, in its order, whatever the later ones say", () => {
     expect(keyOf({})).toBeNull();
-    expect(keyOf({ authorization: "Bearer sk-a", "x-api-key": "sk-b" })).toBe("sk-a");
+    const order = [
+      ["x-litellm-api-key", "Bearer sk-own"],
+      ["authorization", "Bearer sk-bearer"],
+      ["api-key", "sk-azure"],
+      ["x-api-key", "sk-anthropic"],
+      ["x-goog-api-key", "sk-google"],
+      ["ocp-apim-subscription-key", "sk-apim"],
+    ] as const;
+    for (const [place, [, key]] of order.entries())
+      expect(keyOf(Object.fromEntries(order.slice(place)))).toBe(key.replace("Bearer ", ""));
     expect(keyOf({ authorization: "bearer  sk-a " })).toBe("sk-a");
-    expect(keyOf({ "x-litellm-api-key": "Bearer sk-l" })).toBe("sk-l");
-    expect(keyOf({ "api-key": "sk-az" })).toBe("sk-az");
-    expect(keyOf({ "x-api-key": "sk-an" })).toBe("sk-an");
-    expect(keyOf({ authorization: "Basic abc" })).toBe("");
+    expect(keyOf({ "x-litellm-api-key": "sk-plain" })).toBe("sk-plain");
+    // An empty Authorization is none; one of another kind is a key that nobody has, though another header had a good one.
+    expect(keyOf({ authorization: "", "x-api-key": "sk-a" })).toBe("sk-a");
+    expect(keyOf({ authorization: "Basic abc", "x-api-key": "sk-a" })).toBe("");
+    expect(keyOf({ "x-litellm-api-key": "", authorization: "Bearer sk-a" })).toBe("");
     expect(keyOf({ authorization: "Bearer " })).toBe("");
     expect(keyOf({ authorization: `Bearer sk-${"x".repeat(600)}` })).toBe("");
   });

@@ -22,20 +22,30 @@ export function sameSecret(given: string, expected: string): boolean {
 
 const first = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value);
 
+const BEARER = /^Bearer\s+(.*)$/is;
+/** Whose value is the key itself, in LiteLLM's order. */
+const PLAIN = ["api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key"];
+
 /**
- * The key of a request, from the headers that LiteLLM reads, in its order: Authorization (Bearer), x-litellm-api-key,
- * API-Key, x-api-key.
- * @returns null when there is none; a key too long to be one is "" (unknown, whatever it says)
+ * The key of a request, from the headers that LiteLLM reads, in its order (`get_api_key` in its user_api_key_auth.py, 1.100):
+ * x-litellm-api-key, Authorization (Bearer), API-Key, x-api-key, x-goog-api-key, Ocp-Apim-Subscription-Key. The first that is there
+ * counts, whatever the others say.
+ * @returns null when there is none; "" for one that cannot be a key
  */
 export function keyOf(headers: NodeJS.Dict<string | string[]>): string | null {
+  const own = first(headers["x-litellm-api-key"]);
+  if (own !== undefined) return bounded(BEARER.exec(own)?.[1] ?? own);
   const authorization = first(headers.authorization);
-  const given =
-    (authorization === undefined ? undefined : /^Bearer\s+(.*)$/is.exec(authorization)?.[1]) ??
-    first(headers["x-litellm-api-key"])?.replace(/^Bearer\s+/i, "") ??
-    first(headers["api-key"]) ??
-    first(headers["x-api-key"]);
-  const key = given?.trim();
-  if (!key) return authorization === undefined && key === undefined ? null : "";
+  if (authorization) return bounded(BEARER.exec(authorization)?.[1] ?? "");
+  for (const name of PLAIN) {
+    const value = first(headers[name]);
+    if (value !== undefined) return bounded(value);
+  }
+  return null;
+}
+
+function bounded(text: string): string {
+  const key = text.trim();
   return key.length > MAX_KEY_LENGTH ? "" : key;
 }
 

@@ -48,7 +48,7 @@ beforeAll(async () => {
     );
   });
   expect(await AuditTable.writeRows(context.table, rows)).toEqual(new Map());
-}, 60_000);
+});
 beforeEach(() => endpoint.setFault(undefined));
 afterAll(async () => {
   client.destroy();
@@ -123,7 +123,7 @@ test("a job whose store fails, and one that runs out of time, go on from their l
   expect(await run(FOREVER)).toBe("done");
   expect(await job()).toMatchObject({ state: "done", attempts: 3, progress: { rows: ROWS } });
   expect(idsIn(await file(failed))).toEqual(ids);
-}, 60_000);
+});
 
 test("an export without matches is a file, too", async () => {
   const search = { ...wanted().search, filter: { project: "nothing" } };

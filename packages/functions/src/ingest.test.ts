@@ -56,7 +56,7 @@ beforeAll(async () => {
     vi.spyOn(console, method).mockImplementation((...parts) => void output.push(parts.join(" ")));
   }
   ({ handler } = (await import("./ingest.ts")) as unknown as { handler: typeof handler });
-}, 60_000);
+});
 
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -336,7 +336,7 @@ describe("a bad object fails alone", () => {
     expect(await DeadLetterQueue.replay(queue(), { reason: "throttled" })).toMatchObject({ replayed: 1 });
     await ingestQueue();
     expect(await rowsOf("slow")).toHaveLength(1);
-  }, 60_000);
+  });
 
   test("when the dead-letter queue does not take it, the message is not acknowledged", async () => {
     const [record] = records(1, "stuck") as [AuditRecord];
@@ -346,7 +346,7 @@ describe("a bad object fails alone", () => {
     );
     const { messages, failures } = await ingestQueue();
     expect(failures).toEqual(messages.map(({ MessageId }) => MessageId));
-  }, 60_000);
+  });
 
   test("what SQS itself moved there is listed as such", async () => {
     const MessageBody = JSON.stringify({

@@ -55,7 +55,7 @@ async function audited(
     );
     return Items.find((item) => item.requestId?.S === requestId);
   };
-  await expect.poll(find, { timeout: 15_000 }).toBeDefined();
+  await expect.poll(find).toBeDefined();
   const row = (await find()) as Record<string, { S?: string; N?: string }>;
   dynamoDb.destroy();
   const s3 = new S3Client(endpoint());

@@ -140,10 +140,10 @@ test("speaks the Responses API, whole and as events", async () => {
 });
 
 test("a long answer keeps nobody else waiting", async () => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const { choices } = await openai.chat.completions.create(ask("x", { model: "demo-words-20000" }));
   expect(choices[0]?.message.content?.split(" ")).toHaveLength(20_000);
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(process.cpuUsage(began).user).toBeLessThan(1_000_000);
 });
 
 test("fails as it is asked to, by header or by the model's name, in vLLM's words", async () => {

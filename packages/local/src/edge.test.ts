@@ -239,7 +239,7 @@ describe("what crosses", () => {
           before = written;
           return still;
         },
-        { interval: 200, timeout: 10_000 },
+        { interval: 200 },
       )
       .toBe(true);
     expect(written).toBeLessThan(50 * 1024 * 1024);

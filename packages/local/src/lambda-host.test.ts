@@ -219,7 +219,7 @@ describe("the queue's event source mapping", () => {
       () => {},
     );
     stops.push(source.stop);
-    await expect.poll(() => depth(dead), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => depth(dead)).toBe(1);
     expect(await depth(url)).toBe(0);
     const handled = await lines(seen);
     expect(handled.filter((l) => l.body === "poison").map((l) => l.count)).toEqual(["1", "2", "3", "4", "5"]);
@@ -252,7 +252,7 @@ describe("the queue's event source mapping", () => {
       () => {},
     );
     stops.push(source.stop);
-    await expect.poll(() => depth(url), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => depth(url)).toBe(0);
     expect((await lines(seen)).map((l) => l.size)).toEqual([25, 5]);
   });
 
@@ -273,7 +273,7 @@ describe("the queue's event source mapping", () => {
       (line) => log.push(line),
     );
     stops.push(source.stop);
-    await expect.poll(() => depth(dead), { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => depth(dead)).toBe(3);
   });
 
   test("partial batch responses are read as Lambda reads them", () => {

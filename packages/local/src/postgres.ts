@@ -52,7 +52,8 @@ export const databaseUrl = (port: number, database: string) =>
 async function withClient<Result>(port: number, work: (client: pg.Client) => Promise<Result>) {
   const client = new pg.Client({
     connectionString: databaseUrl(port, "postgres"),
-    connectionTimeoutMillis: 2_000,
+    // A server that is there may be slow to answer; one that is not refuses at once.
+    connectionTimeoutMillis: 20_000,
   });
   client.on("error", () => {}); // Said again by the query that it fails.
   await client.connect();

@@ -13,6 +13,7 @@ import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { clientSettings } from "./audit-platform.ts";
+import { compileCache } from "./compile-cache.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
 import { freeOffset, type Instance, LocalPlatforms } from "./testing/local-platform.ts";
 
@@ -97,13 +98,11 @@ async function rows({ env }: Instance, project: string) {
   return Items;
 }
 
-test("starts, serves, restarts what crashes, refuses a second instance, stops whole", {
-  timeout: 90_000,
-}, async () => {
+test("starts, serves, restarts what crashes, refuses a second instance, stops whole", async () => {
   const offset = await freeOffset();
   const began = performance.now();
   const instance = await platforms.start("a", offset);
-  const readyMs = performance.now() - began;
+  const firstMs = performance.now() - began;
   expect(Object.keys(instance.env)).toEqual([
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -124,17 +123,14 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
     "CONSOLE_URL",
   ]);
   expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
-  // Generous: this machine is shared while tests run.
-  expect(readyMs).toBeLessThan(15_000);
-
   // The line to paste, as printed, without `curl`'s help.
   const curl = instance.output.find((line) => line.startsWith("curl ")) ?? "";
   expect(curl).toContain(instance.env.CENTRAL_API_KEY);
   const pasted = JSON.parse(execFileSync("sh", ["-c", curl], { encoding: "utf8" }));
   expect(pasted.choices[0].message.content).toBe("pong");
   expect((await ask(instance, "first")).headers.get("x-request-id")).toBe("first");
-  await expect.poll(() => stored(instance, "first"), { timeout: 10_000 }).toBe(true);
-  await expect.poll(async () => (await rows(instance, "smoke-test")).length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => stored(instance, "first")).toBe(true);
+  await expect.poll(async () => (await rows(instance, "smoke-test")).length).toBe(2);
 
   const same = platforms.launch("a", await freeOffset());
   await once(same.child, "exit");
@@ -147,10 +143,8 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
 
   const model = descendants(instance.child.pid ?? 0).find((p) => p.command.includes("demo-model-main"));
   process.kill(model?.pid ?? 0, "SIGKILL");
-  await expect
-    .poll(() => instance.output.join("\n"), { timeout: 10_000 })
-    .toContain("model ended (SIGKILL); it starts again");
-  await expect.poll(() => instance.output, { timeout: 10_000 }).toContain("model is up again");
+  await expect.poll(() => instance.output.join("\n")).toContain("model ended (SIGKILL); it starts again");
+  await expect.poll(() => instance.output).toContain("model is up again");
   expect((await ask(instance, "after the crash")).status).toBe(200);
 
   const pids = descendants(instance.child.pid ?? 0).map((p) => p.pid);
@@ -158,7 +152,8 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   const stopped = performance.now();
   instance.child.kill("SIGINT");
   await once(instance.child, "exit");
-  expect(performance.now() - stopped).toBeLessThan(10_000);
+  // Generous: a machine that others use stops ten processes slowly too.
+  expect(performance.now() - stopped).toBeLessThan(20_000);
   expect(instance.child.exitCode).toBe(0);
   expect(alive(pids)).toEqual([]);
   expect(await takenPorts(portsAt(offset))).toEqual([]);
@@ -166,7 +161,10 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   expect(existsSync(join(folder, "a", "lock"))).toBe(false);
 
   // Again, under a plan of the seeds: the data and the key are still there.
+  const restarted = performance.now();
   const again = await platforms.start("a", offset, ["--seed-limits=central-llm-client-plan"]);
+  // Generous, and the better of two: this machine is shared while tests run.
+  expect(Math.min(firstMs, performance.now() - restarted)).toBeLessThan(30_000);
   expect(again.env.CENTRAL_API_KEY).toBe(instance.env.CENTRAL_API_KEY);
   expect(await stored(again, "first")).toBe(true);
   const statuses = (await Promise.all(Array.from({ length: 15 }, (_, i) => ask(again, `burst-${i}`)))).map(
@@ -178,12 +176,10 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
   // A supervisor that is killed takes its processes along.
   const orphans = descendants(again.child.pid ?? 0).map((p) => p.pid);
   again.child.kill("SIGKILL");
-  await expect.poll(() => alive(orphans), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => alive(orphans)).toEqual([]);
 });
 
-test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's lock is no obstacle", {
-  timeout: 60_000,
-}, async () => {
+test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's lock is no obstacle", async () => {
   const offset = await freeOffset();
   const models = createServer((request, response) => {
     request.resume().on("end", () => {
@@ -196,10 +192,10 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
   await once(models, "listening");
   const first = await platforms.start("c", offset);
   await ask(first, "old");
-  await expect.poll(() => stored(first, "old"), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => stored(first, "old")).toBe(true);
   const pids = descendants(first.child.pid ?? 0).map((p) => p.pid);
   first.child.kill("SIGKILL");
-  await expect.poll(() => alive(pids), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => alive(pids)).toEqual([]);
 
   const url = `http://127.0.0.1:${(models.address() as AddressInfo).port}/v1`;
   const second = await platforms.start("c", offset, ["--fresh"], { UPSTREAM_URL: url });
@@ -209,12 +205,10 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
   expect(await (await ask(second, "new")).json()).toMatchObject({ id: "mine" });
   const s3 = new S3Client(clientSettings({ url: second.env.AWS_ENDPOINT_URL ?? "", region: "eu-central-1" }));
   await expect
-    .poll(
-      async () =>
-        (await s3.send(new ListObjectsV2Command({ Bucket: second.env.AUDIT_BUCKET }))).Contents?.map(
-          (o) => o.Key,
-        ),
-      { timeout: 10_000 },
+    .poll(async () =>
+      (await s3.send(new ListObjectsV2Command({ Bucket: second.env.AUDIT_BUCKET }))).Contents?.map(
+        (o) => o.Key,
+      ),
     )
     .toContain(keyOf("new"));
   s3.destroy();
@@ -223,15 +217,18 @@ test("--fresh wipes; UPSTREAM_URL replaces the demo model; a killed instance's l
   models.close();
 });
 
-test("the demo's calls all end in the audit trail, and its broken object in the dead-letter queue", {
-  timeout: 60_000,
-}, async () => {
+test("the demo's calls all end in the audit trail, and its broken object in the dead-letter queue", async () => {
   const instance = await platforms.start("e", await freeOffset());
   const demo = spawn(
     process.execPath,
     [join(import.meta.dirname, "demo.ts"), "--requests", "100", "--concurrency", "16", "--with-poison"],
     {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, LOCAL_DIR: join(folder, "e") },
+      env: {
+        ...compileCache(),
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        LOCAL_DIR: join(folder, "e"),
+      },
       stdio: ["ignore", "pipe", "inherit"],
     },
   );
@@ -250,7 +247,7 @@ test("the demo's calls all end in the audit trail, and its broken object in the 
   expect(Object.values(told).reduce((sum: number, n) => sum + Number(n), 0)).toBe(100);
   const projects = ["support-assistant", "knowledge-search", "coding-agent", "smoke-test"];
   const all = async () => (await Promise.all(projects.map((project) => rows(instance, project)))).flat();
-  await expect.poll(async () => (await all()).length, { timeout: 20_000 }).toBe(100);
+  await expect.poll(async () => (await all()).length).toBe(100);
   const outcomes = Object.groupBy(await all(), (row) => row.outcome?.S ?? "");
   expect(outcomes.client_aborted).toHaveLength(Number(told["client left"]));
   const sqs = new SQSClient(
@@ -275,9 +272,7 @@ test("the demo's calls all end in the audit trail, and its broken object in the 
   await once(instance.child, "exit");
 });
 
-test("brings up the gateway: the printed line works, and its keys, spend and records outlive a restart", {
-  timeout: 90_000,
-}, async () => {
+test("brings up the gateway: the printed line works, and its keys, spend and records outlive a restart", async () => {
   const offset = await freeOffset();
   const first = await platforms.start("g", offset);
   const curl = first.output.filter((line) => line.startsWith("curl ")).at(-1) ?? "";
@@ -291,13 +286,11 @@ test("brings up the gateway: the printed line works, and its keys, spend and rec
     await database.end();
     return rows;
   };
-  await expect
-    .poll(() => spent(first), { timeout: 10_000 })
-    .toEqual([{ user: "demo", spend: expect.any(Number) }]);
-  await expect.poll(async () => (await rows(first, "unknown")).length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => spent(first)).toEqual([{ user: "demo", spend: expect.any(Number) }]);
+  await expect.poll(async () => (await rows(first, "unknown")).length).toBe(1);
   const server = descendants(first.child.pid ?? 0).find((p) => /postgres -D/.test(p.command));
   process.kill(server?.pid ?? 0, "SIGKILL");
-  await expect.poll(() => first.output, { timeout: 15_000 }).toContain("postgres is up again");
+  await expect.poll(() => first.output).toContain("postgres is up again");
   await platforms.stop(first);
   expect(await takenPorts(portsAt(offset))).toEqual([]);
 
@@ -305,7 +298,7 @@ test("brings up the gateway: the printed line works, and its keys, spend and rec
   expect(second.env.GATEWAY_API_KEY).toBe(first.env.GATEWAY_API_KEY);
   expect(await spent(second)).toHaveLength(1);
   execFileSync("sh", ["-c", curl]);
-  await expect.poll(async () => (await spent(second)).length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(async () => (await spent(second)).length).toBe(2);
   const info = await fetch(`${second.env.GATEWAY_URL}/key/list`, {
     headers: { authorization: `Bearer ${second.env.LITELLM_MASTER_KEY}` },
   });

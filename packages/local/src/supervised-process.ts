@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { compileCache } from "./compile-cache.ts";
 import { openLog, type ProcessLog, parseLogLine } from "./process-log.ts";
 
 export interface Program {
@@ -41,7 +42,7 @@ export interface StartedProgram {
 export function spawnProgram(program: Program, log: ProcessLog): StartedProgram {
   const preload = join(import.meta.dirname, "end-with-parent.ts");
   const child = spawn(process.execPath, ["--import", preload, program.file], {
-    env: program.environment,
+    env: { ...compileCache(), ...program.environment },
     // A group of its own: Ctrl-C in a terminal reaches the supervisor alone, which stops them in order.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],

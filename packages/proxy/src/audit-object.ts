@@ -46,7 +46,11 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     outcome: meta.outcome,
     error: meta.error,
     http: meta.http,
-    model: { requested: meta.model.requested, served: model, provider: meta.model.provider },
+    model: {
+      requested: meta.model.requested,
+      served: model,
+      provider: meta.call?.provider ?? meta.model.provider,
+    },
     usage,
     cost: meta.call ? meta.call.cost : costOf(usage, model, meta),
   } satisfies Omit<AuditRecord, "request" | "response" | "policy" | "chain">);

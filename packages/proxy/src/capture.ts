@@ -62,6 +62,11 @@ export class Capture {
     this.#open = open;
   }
 
+  /** Null while telemetry is off. */
+  get telemetry(): CommonConfig["telemetry"] {
+    return this.#config.telemetry;
+  }
+
   static async start(config: CommonConfig, metrics: Metrics, log: Logger): Promise<Capture> {
     const { writer, directory } = await newWriter(config.SPOOL_DIR, config.writerName);
     const watermark = new Watermark();

@@ -38,6 +38,8 @@ export function spanAttributes(record: AuditRecord): Attributes {
   const reasons = (Array.isArray(answered.choices) ? answered.choices : []).flatMap((choice) =>
     isObject(choice) && typeof choice.finish_reason === "string" ? [choice.finish_reason] : [],
   );
+  // Anthropic's word for it.
+  if (typeof answered.stop_reason === "string") reasons.push(answered.stop_reason);
   const counted = usage.source !== "none";
   return defined({
     "gen_ai.request.stream": record.http.stream,

@@ -92,12 +92,19 @@ function takeInTurn(
   });
 }
 
-export function answer(response: ServerResponse, status: number, type: string, body: string): void {
+/** @param id the request's, where it has one already */
+export function answer(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  id = newRequestId().id,
+): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, {
     "content-type": type,
     "content-length": Buffer.byteLength(body),
-    "x-request-id": newRequestId().id,
+    "x-request-id": id,
   });
   response.end(body);
 }

@@ -10,8 +10,8 @@ let bench: ProxyBench;
 beforeAll(async () => {
   bench = await ProxyBench.start({
     CONNECT_TIMEOUT_MS: "300",
-    FIRST_BYTE_TIMEOUT_MS: "300",
-    IDLE_TIMEOUT_MS: "300",
+    FIRST_BYTE_TIMEOUT_MS: "1000",
+    IDLE_TIMEOUT_MS: "1000",
     MAX_CONCURRENT_REQUESTS: "4",
     MAX_BODY_BYTES: "200000",
     MAX_BUFFERED_BYTES: "300000",
@@ -240,6 +240,6 @@ describe("a client's own slowness", () => {
 
 /** Whether the upstream was asked so often, in a while. */
 function came(index: number): Promise<boolean> {
-  const late = new Promise<false>((done) => setTimeout(() => done(false), 1000));
+  const late = new Promise<false>((done) => setTimeout(() => done(false), 3000));
   return Promise.race([bench.upstream.call(index).then(() => true), late]);
 }

@@ -62,6 +62,8 @@ export interface EndPart {
   /** What the gateway knows of its own call, and need not be read from the answer. */
   call?: {
     served: string | null;
+    /** Where it is another than was meant when the request was read. */
+    provider?: string;
     usage: AuditRecord["usage"];
     cost: AuditRecord["cost"];
   };

@@ -38,7 +38,7 @@ test.each([
   for (let count = 0; count < 3; count++) {
     const safe = safeBytes();
     append();
-    await expect.poll(safeBytes, { timeout: 1_000 }).toBeGreaterThan(safe);
+    await expect.poll(safeBytes).toBeGreaterThan(safe);
   }
   expect(troubles).toEqual([]);
 });

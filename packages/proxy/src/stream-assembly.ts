@@ -41,7 +41,7 @@ export function assembleStream(text: string): Json | null {
 const ended = (response: Json) => response.status !== "in_progress" && response.status !== "queued";
 
 /** `chat.completion.chunk`s and `text_completion` chunks, by the index of their choice. */
-class ChunkAssembly {
+export class ChunkAssembly {
   readonly #top: Json = empty();
   readonly #choices = new Map<number, Json>();
 

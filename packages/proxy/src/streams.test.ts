@@ -329,7 +329,8 @@ describe("a client that goes away", () => {
     const before = performance.now();
     client.destroy();
     await call.closed();
-    expect(performance.now() - before).toBeLessThan(1000);
+    // Not by a time-out: those are minutes.
+    expect(performance.now() - before).toBeLessThan(20_000);
     return bench.record(id);
   };
 

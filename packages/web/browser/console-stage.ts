@@ -136,7 +136,7 @@ export class ConsoleStage {
 
   /** Opens an address, by way of the issuer's form when it asks. */
   async signIn(page: Page, person: Person, path: string): Promise<Page> {
-    page.setDefaultTimeout(8_000);
+    page.setDefaultTimeout(30_000);
     await page.goto(this.url + path);
     const signIn = page.getByRole("button", { name: "Sign in", exact: true });
     const navigation = page.getByRole("navigation", { name: "Pages", exact: true });
@@ -163,4 +163,4 @@ export const rowsOf = (page: Page, table: string) =>
   page.getByRole("table", { name: table }).locator("tbody").getByRole("row");
 
 /** Polls what the platform makes in its own time: rows, counts, files. */
-export const soon = <T>(ask: () => Promise<T> | T) => expect.poll(ask, { timeout: 20_000, interval: 100 });
+export const soon = <T>(ask: () => Promise<T> | T) => expect.poll(ask, { interval: 100 });

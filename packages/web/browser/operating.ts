@@ -32,7 +32,7 @@ async function exportAs(page: Page, file: RegExp, shown: string): Promise<string
   await page.getByRole("heading", { level: 1, name: "Exports" }).waitFor();
   const newest = rowsOf(page, "Exports").first().filter({ hasText: shown });
   const download = newest.getByRole("button", { name: /^Download/ });
-  await download.waitFor({ timeout: 30_000 });
+  await download.waitFor({ timeout: 60_000 });
   const [file_] = await Promise.all([page.waitForEvent("download"), download.click()]);
   return readFile(await file_.path(), "utf8");
 }

@@ -49,7 +49,7 @@ beforeAll(async () => {
   api = await startApi();
   await api.store(...records);
   await RollupRun.run(api.table, AT, { window: { from: AT - 3_600_000, to: AT + 3_600_000 } });
-}, 60_000);
+});
 afterAll(() => api.stop());
 
 describe("errors", () => {
@@ -387,7 +387,7 @@ test("dead letters are listed, and replayed by id until the row is there", async
   expect((await api.call(["viewer"], `GET /api/audit/${late.requestId}`)).status).toBe(200);
   const { body: rest } = await api.call(["operator"], "GET /api/dead-letters");
   expect(rest.letters).toHaveLength(1);
-}, 60_000);
+});
 
 test("a window is complete when every hour of it was found so", async () => {
   const book = ledger(api.s3, api.platform.bucket);

@@ -1,6 +1,5 @@
 /** Two proxies on one spool: one that lives through the whole soak, one that is killed, replaced and starved. */
-import { existsSync, globSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { existsSync, globSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as Platform from "@central-llm/core/platform";
 import type { ProcessLog } from "../process-log.ts";
@@ -90,7 +89,8 @@ export class ProxyFleet {
     const life = this.mortal;
     life.mayLose = "disk";
     await life.kill();
-    await rm(join(this.#environment.SPOOL_DIR ?? "", life.writer), { recursive: true, force: true });
+    // At once: a peer that came by in the middle would recover half of it, and close the writer's account with that.
+    rmSync(join(this.#environment.SPOOL_DIR ?? "", life.writer), { recursive: true, force: true });
   }
 
   async kill(): Promise<void> {

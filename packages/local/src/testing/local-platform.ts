@@ -5,9 +5,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { compileCache } from "../compile-cache.ts";
 import { portsAt, takenPorts } from "../local-ports.ts";
 
-const START_MS = 30_000;
+const START_MS = 90_000;
 
 export interface Instance {
   child: ChildProcess;
@@ -36,6 +37,7 @@ export class LocalPlatforms {
     const { CI, HOME, PATH } = process.env;
     const child = spawn(process.execPath, [join(import.meta.dirname, "../start.ts"), ...args], {
       env: {
+        ...compileCache(),
         PATH,
         HOME,
         ...(CI && { CI }),

@@ -8,6 +8,7 @@ import { newRequestId } from "@central-llm/core/request-id";
 import type { Capture, Open } from "../capture.ts";
 import { auditedRequest, auditedResponse } from "../header-policy.ts";
 import type { BodyKind, EndPart, Held, RequestPart } from "../spool-record.ts";
+import { type Trace, traceOf } from "../trace-context.ts";
 import type { Attribution } from "./gateway-caller.ts";
 
 /** A body as it goes into the spool. */
@@ -64,6 +65,8 @@ export class AuditedCall {
   readonly startedAt = performance.now();
   readonly name: string;
   readonly clientRequestId: string | null;
+  /** The trace that the request belongs to, where there is one. */
+  readonly trace: Trace | null;
   readonly #request: IncomingMessage;
   readonly #capture: Capture;
   #open: Open | null = null;
@@ -78,6 +81,7 @@ export class AuditedCall {
     const given = request.headers["x-request-id"] ?? request.headers["x-litellm-call-id"];
     this.clientRequestId = typeof given === "string" && given !== "" ? given.slice(0, 256) : null;
     this.name = capture.claimName(this.clientRequestId, id);
+    this.trace = traceOf(request.headers.traceparent, capture.telemetry);
   }
 
   /** Milliseconds since the request came. */
@@ -156,6 +160,7 @@ export class AuditedCall {
       requestHeaders: auditedRequest(headers),
       requestBytes: facts.bodyBytes,
       requestKind: body.kind,
+      ...(this.trace === null ? {} : { trace: this.trace }),
       ...(body.held === undefined ? {} : { requestHeld: body.held }),
     };
   }

@@ -79,14 +79,14 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
     const reading = read(events);
     caller.abort();
     await failure(reading);
-    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 60_000 });
   });
 
   it("ends the call at Bedrock when the reader stops reading", async () => {
     const { abandoned } = gateway.standIn;
     for await (const event of await gateway.client.converseStream(target, input("Write 900 words")))
       if (event.contentBlockDelta) break;
-    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(gateway.standIn.abandoned).toBe(abandoned + 1), { timeout: 60_000 });
   });
 
   it("sends pictures and hidden thoughts as they are", async () => {

@@ -117,5 +117,9 @@ export class CallAccount {
 export const servedName = ({ target, name }: Model) =>
   target.provider === "bedrock" ? target.modelId : (target.model ?? name);
 
+/** Of the record: a fallback may be another provider's. @param model the last that was asked */
+export const answeredBy = (model: Model | null) =>
+  model === null ? { served: null } : { served: servedName(model), provider: model.target.provider };
+
 export const apiBase = ({ target }: Model) =>
   target.provider === "bedrock" ? `https://bedrock-runtime.${target.region}.amazonaws.com` : target.url;

@@ -1,11 +1,13 @@
 /** What is known of one call of a model so far. The pipeline's steps add to it; whenever it ends, the record is made of it. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Model } from "@central-llm/core/model";
 import { type Finding, sumFindings } from "@central-llm/core/pii-entity";
 import { filterAnswer } from "@central-llm/core/pii-filter";
 import { RequestBody } from "../request-body.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import { AuditedCall, type KeptBody, keptJson, NO_BODY, type RequestFacts } from "./audited-call.ts";
 import type { CallAccount } from "./call-account.ts";
+import type { ToldUpstream } from "./compatible-client.ts";
 import type { Gateway } from "./gateway.ts";
 import { assertedUser, attribute, type Caller, NOBODY } from "./gateway-caller.ts";
 import type { Json, ModelRoute } from "./model-route.ts";
@@ -39,6 +41,8 @@ export class CallState {
   /** An answer in one piece, as the audit keeps it. */
   answered: { text: string; findings: readonly Finding[] } | null = null;
   answerFindings: readonly Finding[] = [];
+  /** Of an answer in one piece whose provider did not say what it used. */
+  wholeCharacters = 0;
 
   constructor(gateway: Gateway, route: ModelRoute, request: IncomingMessage, response: ServerResponse) {
     const { config, budget, capture } = gateway;
@@ -57,8 +61,18 @@ export class CallState {
     return typeof model === "string" ? model : null;
   }
 
+  /** The model that the client's name stands for, where no alias of its key's says otherwise. */
+  get #meant(): Model | null {
+    return this.account?.model ?? this.gateway.config.models.find(this.model ?? "");
+  }
+
   get asserted(): string | null {
     return assertedUser(this.request.headers, this.json);
+  }
+
+  /** Of the answer so far, where they are counted. */
+  get characters(): number {
+    return this.stream?.characters ?? this.wholeCharacters;
   }
 
   get auditPolicy() {
@@ -81,10 +95,27 @@ export class CallState {
       attribution: attribute(this.caller, this.asserted, this.request.headers),
       stream: this.json?.stream === true,
       model: this.model,
-      provider: this.account?.model?.target.provider ?? "bedrock",
+      provider: this.#meant?.target.provider ?? "bedrock",
       policy: this.auditPolicy,
       body: this.kept ?? this.#keptOfRefused(),
       bodyBytes: this.body.length,
+    };
+  }
+
+  /** What a model's server may be told of the request. */
+  toldUpstream(): ToldUpstream {
+    const { projectId, userId } = attribute(this.caller, this.asserted, this.request.headers);
+    const trace = ["traceparent", "tracestate"].flatMap((name) => {
+      const value = this.request.headers[name];
+      return typeof value === "string" ? [[name, value] as const] : [];
+    });
+    return {
+      requestId: this.audited.name,
+      kind: this.route.kind,
+      projectId,
+      userId,
+      trace: this.audited.trace,
+      traceHeaders: Object.fromEntries(trace),
     };
   }
 

@@ -51,7 +51,11 @@ export function refuseUnsupported(draft: Draft, request: Loose): void {
 }
 
 /** @returns the caller's limit of the answer in tokens, or null for none */
-export function outputLimit(draft: Draft, param: string, limit: number | null | undefined): number | null {
+export function outputLimit(
+  draft: Pick<Draft, "settings" | "dropped">,
+  param: string,
+  limit: number | null | undefined,
+): number | null {
   const { maxOutputTokens } = draft.settings.ability;
   if (limit === null || limit === undefined) return null;
   if (limit <= maxOutputTokens) return limit;

@@ -26,7 +26,7 @@ beforeAll(async () => {
   bench = await GatewayBench.start();
   s3 = new S3Client(clientSettings(bench.aws));
   database = connect(bench.databaseUrl);
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const files of open) await files.stop();

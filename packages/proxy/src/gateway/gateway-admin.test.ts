@@ -58,7 +58,7 @@ describe("the administration", () => {
     expect((await admin("/key/delete", { keys: keys.map(({ token }) => token) })).status).toBe(200);
     const deletions = async () =>
       (await bench.trail.all()).filter(({ record }) => record.http.path === "/key/delete");
-    await expect.poll(async () => (await deletions()).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await deletions()).length).toBe(2);
     const targets = (await deletions()).map(
       ({ record }) => (record.request.body as { target: { id: string } }).target.id,
     );

@@ -7,7 +7,8 @@ import { common, type Derived, derived, parseVariables, port, positive } from ".
 import { AdmissionSettings } from "./admission.ts";
 import { GuardrailConfig } from "./bedrock-guardrail.ts";
 import { DatabaseSettings } from "./database.ts";
-import { modelList } from "./gateway-models.ts";
+import { modelList, upstreamKeys } from "./gateway-models.ts";
+import type { Patience } from "./patient-stream.ts";
 import { PlatformPolicy } from "./pii-guard.ts";
 
 /** A variable that holds JSON; a fault in it is named, its value is not. */
@@ -72,6 +73,8 @@ const Gateway = z.object({
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME: z.url().optional(),
   BEDROCK_TRANSPORT: z.enum(["signed", "sdk"]).default("signed"),
   BEDROCK_CONNECTIONS: positive(512),
+  /** To each OpenAI-compatible server. */
+  UPSTREAM_CONNECTIONS: positive(512),
 
   PII_ENGINE: z.enum(["local", "bedrock-guardrail"]).default("local"),
   /** What differs from the default policy, as JSON: {"EMAIL":"mask"}. */
@@ -110,18 +113,29 @@ const Checked = NEEDS.reduce((schema, [holds, fault]) => schema.refine(holds, fa
 export interface GatewayConfig extends Omit<Parsed, "DATABASE_URL" | "MODELS">, Derived {
   DATABASE_URL: string;
   models: ModelList;
+  /** Keys of OpenAI-compatible servers, by the variables that their models name. */
+  upstreamKeys: ReadonlyMap<string, string>;
   guardrail: GuardrailConfig | null;
+  /** With every provider. */
+  patience: Patience & { connectTimeoutMs: number };
 }
 
 /** @throws Error whose one-line message names every variable that is missing or wrong */
 export function parseGatewayConfig(environment: Record<string, unknown>): GatewayConfig {
   const config = parseVariables(Checked, environment);
   const { GUARDRAIL_ID, GUARDRAIL_VERSION, GUARDRAIL_TIMEOUT_MS } = config;
+  const models = modelList(config.MODELS, { region: config.AWS_REGION, geography: config.MODEL_GEOGRAPHY });
   return {
     ...config,
     ...derived(config, config.PROFILE),
     DATABASE_URL: config.DATABASE_URL ?? databaseUrl(config),
-    models: modelList(config.MODELS, { region: config.AWS_REGION, geography: config.MODEL_GEOGRAPHY }),
+    models,
+    upstreamKeys: upstreamKeys(models, environment),
+    patience: {
+      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+      firstByteTimeoutMs: config.FIRST_BYTE_TIMEOUT_MS,
+      idleTimeoutMs: config.IDLE_TIMEOUT_MS,
+    },
     guardrail:
       config.PII_ENGINE === "local" || GUARDRAIL_ID === undefined || GUARDRAIL_VERSION === undefined
         ? null

@@ -3,6 +3,7 @@ import { defaultModels, type Placement } from "@central-llm/core/default-models"
 import { ModelList, ModelListError, type ModelSetting } from "@central-llm/core/model";
 import { z } from "zod";
 import type { ModelEntry } from "./admin-request.ts";
+import { costOf } from "./reservation-estimate.ts";
 
 /** As infra/stages.ts lists them; what such a model can do is known from the default list. */
 const Short = z.strictObject({ name: z.string().min(1), bedrockId: z.string().min(1) });
@@ -46,12 +47,41 @@ export function modelList(
       } satisfies ModelSetting;
     }),
   );
-  const elsewhere = list.models.filter(({ target }) => target.provider !== "bedrock");
-  if (elsewhere.length > 0)
+  const unpriced = list.models.filter(
+    (model) => model.target.provider === "openai-compatible" && costOf(model, NO_TOKENS) === null,
+  );
+  if (unpriced.length > 0)
     throw new ModelListError(
-      elsewhere.map(({ name }) => `model ${name}: the gateway calls Bedrock alone so far`),
+      unpriced.map(
+        ({ name }) => `model ${name}: a price is required, 0 for what costs nothing: budgets count by it`,
+      ),
     );
   return list;
+}
+
+const NO_TOKENS = {
+  promptTokens: 0,
+  completionTokens: 0,
+  cachedPromptTokens: 0,
+  cacheWritePromptTokens: 0,
+};
+
+/**
+ * The keys of OpenAI-compatible servers, by the variables that the models name.
+ * @throws Error that names the variables that are missing
+ */
+export function upstreamKeys(models: ModelList, environment: Record<string, unknown>): Map<string, string> {
+  const keys = new Map<string, string>();
+  const faults: string[] = [];
+  for (const { name, target } of models.models) {
+    if (target.provider === "bedrock" || target.apiKeyEnv === undefined) continue;
+    const key = environment[target.apiKeyEnv];
+    if (typeof key !== "string" || key === "") faults.push(`${target.apiKeyEnv}: required by model ${name}`);
+    else if (!/^[\x21-\x7e]+$/.test(key)) faults.push(`${target.apiKeyEnv}: no header can hold it`);
+    else keys.set(target.apiKeyEnv, key);
+  }
+  if (faults.length > 0) throw new Error(`The proxy's configuration is incomplete: ${faults.join("; ")}`);
+  return keys;
 }
 
 const idOf = (target: ModelSetting["target"]) => (target.provider === "bedrock" ? target.modelId : null);

@@ -100,7 +100,7 @@ const stateOf = (token: string) =>
 const spendRows = async (token: string): Promise<SpendRow[]> =>
   (await bench.database.query('SELECT * FROM "LiteLLM_SpendLogs" WHERE api_key = $1', [token])).rows;
 const settled = (token: string) =>
-  eventually(async () => (await stateOf(token)).in_flight === 0, "all is settled", { timeoutMs: 20_000 });
+  eventually(async () => (await stateOf(token)).in_flight === 0, "all is settled");
 
 /** Every one of them has its object in S3. */
 async function expectAudited(answers: Answer[]): Promise<void> {
@@ -111,7 +111,7 @@ async function expectAudited(answers: Answer[]): Promise<void> {
       return wanted.size === 0;
     },
     "every request is audited",
-    { timeoutMs: 60_000, everyMs: 250 },
+    { everyMs: 250 },
   );
 }
 
@@ -188,9 +188,11 @@ describe("changes", () => {
       await Promise.all(
         processes.map(async (_, at) => {
           for (;;) {
+            // A request that begins a second later, however long it takes.
+            const began = performance.now();
             const answer = await ask(at, key);
             if (`${answer.status} ${answer.type}`.trim() === expected) return;
-            expect(performance.now() - changed).toBeLessThan(1_000);
+            expect(began - changed).toBeLessThan(1_000);
           }
         }),
       );
@@ -253,19 +255,17 @@ describe("failures", () => {
     const count = (status: number) => answers.filter((answer) => answer.status === status).length;
     await eventually(() => count(200) > 100, "there is load");
     await bench.postgres.server.kill();
-    await eventually(() => count(503) > 50, "it is noticed", { timeoutMs: 20_000 });
+    await eventually(() => count(503) > 50, "it is noticed");
     const before = count(200);
     const { dataDir, server } = bench.postgres;
     const restarted = await startPostgres({ dataDir, port: server.port });
     bench.postgres.stop = () => restarted.stop();
-    await eventually(() => count(200) > before + 100, "it goes on", { timeoutMs: 30_000 });
+    await eventually(() => count(200) > before + 100, "it goes on");
     stop = true;
     await Promise.all(clients);
     expect(Object.keys(tally(answers)).sort()).toEqual(["200", "503 no_db_connection"]);
     const answered = answers.filter(({ status }) => status === 200).map(({ id }) => id);
-    await eventually(async () => (await spendRows(token)).length >= answered.length, "all is booked", {
-      timeoutMs: 30_000,
-    });
+    await eventually(async () => (await spendRows(token)).length >= answered.length, "all is booked");
     const booked = (await spendRows(token)).map(({ metadata }) => metadata.audit_request_id);
     expect(new Set(booked)).toEqual(new Set(answered));
     await expectAudited(answers);

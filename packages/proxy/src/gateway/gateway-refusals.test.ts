@@ -3,6 +3,7 @@ import { hashKey } from "@central-llm/core/virtual-key";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GatewayBench, MASTER_KEY } from "../testing/gateway-bench.ts";
 import { RawClient } from "../testing/raw-client.ts";
+import { RecordingRelay } from "../testing/recording-relay.ts";
 
 let bench: GatewayBench;
 beforeAll(async () => {
@@ -120,16 +121,52 @@ describe("requests", () => {
     });
   });
 
-  it("404 for paths that are none, and for methods that are not the path's", async () => {
-    for (const [method, path] of [
-      ["POST", "/v1/nothing"],
-      ["GET", "/v1/chat/completions"],
+  it("404 for paths that are none, and for methods that are not the path's, each audited with what is known", async () => {
+    const { key, token } = await bench.key();
+    const before = await bench.metric("gateway_refused_requests_total", 'reason="unknown_url"');
+    for (const [method, path, by, keyId, shown] of [
+      ["POST", "/v1/nothing", key, token, "/v1/nothing"],
+      ["GET", "/v1/chat/completions", null, null, "/v1/chat/completions"],
+      ["PUT", `/v1/files/${key}?of=${key}`, MASTER_KEY, null, "/v1/files/{key}"],
     ] as const) {
-      const response = await bench.call(method, path, method === "GET" ? undefined : {});
-      expect(response.status).toBe(404);
-      expect(await response.json()).toMatchObject({ error: { code: "unknown_url" } });
-      expect(idOf(response)).not.toBe("");
+      const response = await bench.call(method, path, method === "GET" ? undefined : {}, { key: by });
+      const { record, ...answer } = await refused(response);
+      expect(answer).toMatchObject({ status: 404, code: "unknown_url" });
+      expect(record).toMatchObject({
+        requestType: "unknown",
+        outcome: "client_error",
+        http: { method, path: shown },
+        identity: { keyId },
+        request: { body: null },
+      });
+      expect(JSON.stringify(record)).not.toContain(key);
     }
+    expect(await bench.metric("gateway_refused_requests_total", 'reason="unknown_url"')).toBe(before + 3);
+  });
+
+  it("are their key's whose header LiteLLM reads first, whatever the other headers say", async () => {
+    const own = await bench.key({ user_id: "own" });
+    const bearer = await bench.key({ user_id: "bearer" });
+    const list = async (headers: Record<string, string>) => {
+      const response = await bench.call("GET", "/v1/models", undefined, { key: bearer.key, headers });
+      await response.text();
+      return { status: response.status, identity: (await bench.record(idOf(response))).identity };
+    };
+    for (const value of [own.key, `Bearer ${own.key}`])
+      expect(await list({ "x-litellm-api-key": value })).toMatchObject({
+        status: 200,
+        identity: { keyId: own.token },
+      });
+    expect(await list({ "x-api-key": own.key, "api-key": own.key })).toMatchObject({
+      identity: { keyId: bearer.token },
+    });
+    const wrong = "sk-nobody-has-this-key";
+    expect(await list({ "x-litellm-api-key": wrong })).toMatchObject({
+      status: 401,
+      identity: { keyId: hashKey(wrong) },
+    });
+    const model = await chat(bearer.key, { ...ask(), model: "none" }, { "x-litellm-api-key": own.key });
+    expect((await bench.record(idOf(model))).identity).toMatchObject({ keyId: own.token });
   });
 });
 
@@ -176,14 +213,92 @@ describe("attacks", () => {
     raw.destroy();
   });
 
-  it("guesses are audited and counted, and the master key is not told from them", async () => {
-    const before = await bench.metric("gateway_failed_authentications_total");
-    const answers = await Promise.all(
-      ["sk-guess-1", MASTER_KEY.slice(0, -1), `${MASTER_KEY}x`].map((guess) => chat(guess)),
-    );
+  it("guesses are audited and counted, and neither the master key nor a near miss is told from them", async () => {
+    const { key } = await bench.key();
+    const guesses = [
+      "sk-guess-1",
+      ...[MASTER_KEY.slice(0, -1), `${MASTER_KEY}x`, key.slice(0, -1), `${key.slice(0, -1)}!`],
+      ...["no key at all", "x", hashKey(key)],
+    ];
+    const count = (reason: string) =>
+      bench.metric("gateway_failed_authentications_total", `reason="${reason}"`);
+    const before = await count("unknown_key");
+    const answers = await Promise.all(guesses.map((guess) => chat(guess)));
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     expect(new Set(bodies).size).toBe(1);
-    expect(await bench.metric("gateway_failed_authentications_total")).toBe(before + 3);
-    for (const answer of answers) expect((await bench.record(idOf(answer))).statusCode).toBe(401);
+    const heads = answers.map(({ status, headers }) => [status, [...headers.keys()].sort().join()].join());
+    expect(new Set(heads).size).toBe(1);
+    expect(await count("unknown_key")).toBe(before + guesses.length);
+    for (const [index, answer] of answers.entries()) {
+      const record = await bench.record(idOf(answer));
+      expect(record).toMatchObject({
+        statusCode: 401,
+        outcome: "client_error",
+        identity: { method: "virtual-key", keyId: hashKey(guesses[index] ?? "") },
+        request: { body: null },
+      });
+    }
+  });
+
+  it("malformed, blocked and expired keys get an answer of the same shape, a record and a count", async () => {
+    const blocked = await bench.key({ blocked: true });
+    const expired = await bench.key();
+    await bench.database.query(
+      `UPDATE "LiteLLM_VerificationToken" SET expires = now() AT TIME ZONE 'UTC' - interval '1 s' WHERE token = $1`,
+      [expired.token],
+    );
+    const shapes = new Set<string>();
+    for (const [key, headers] of [
+      ["sk-guess-2", {}],
+      [null, { authorization: "Basic c2s6c2s=" }],
+      [null, { authorization: "Bearer " }],
+      [blocked.key, {}],
+      [expired.key, {}],
+    ] as const) {
+      const before = await bench.metric("gateway_failed_authentications_total");
+      const response = await chat(key, ask(), headers);
+      const body = (await response.json()) as { error: object };
+      expect(response.status).toBe(401);
+      // A key that cannot be one is refused before the body is read, so its connection ends.
+      const names = [...response.headers.keys()].filter((name) => !CONNECTION.has(name)).sort();
+      shapes.add([Object.keys(body), Object.keys(body.error), names].join());
+      expect(await bench.record(idOf(response))).toMatchObject({ statusCode: 401, outcome: "client_error" });
+      expect(await bench.metric("gateway_failed_authentications_total")).toBe(before + 1);
+    }
+    expect(shapes.size).toBe(1);
+  });
+
+  it("the database is asked of a wrong key what it is asked of any: one statement, one hash", async () => {
+    const { key } = await bench.key();
+    const relay = await RecordingRelay.start(Number(new URL(bench.databaseUrl).port));
+    try {
+      const url = bench.databaseUrl.replace(/:\d+\//, `:${relay.port}/`);
+      const port = await bench.startGateway({ DATABASE_URL: url });
+      const guesses = [
+        "x",
+        `sk-${"y".repeat(400)}`,
+        key.slice(0, -1),
+        `${key.slice(0, -1)}!`,
+        MASTER_KEY.slice(0, -1),
+      ];
+      const asked: string[] = [];
+      // The first one brings the statement along, which is sent once a connection.
+      for (const guess of ["sk-first", "sk-second", ...guesses]) {
+        const before = relay.sent.length;
+        const response = await bench.call("POST", "/v1/chat/completions", ask(), { key: guess, port });
+        expect(response.status).toBe(401);
+        const pieces = relay.sent.slice(before).filter((piece) => piece.includes(hashKey(guess)));
+        expect(pieces).toHaveLength(1);
+        asked.push((pieces[0] ?? "").replace(hashKey(guess), "<hash>").replaceAll(UUID, "<id>"));
+      }
+      expect(new Set(asked.slice(2))).toEqual(new Set([asked.at(-1)]));
+      const everything = relay.sent.join("");
+      for (const guess of guesses.slice(1)) expect(everything).not.toContain(guess.slice(0, 12));
+    } finally {
+      await relay.stop();
+    }
   });
 });
+
+const CONNECTION = new Set(["connection", "keep-alive"]);
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;

@@ -8,6 +8,7 @@ import { Gateway } from "./gateway.ts";
 import { parseGatewayConfig } from "./gateway-config.ts";
 import { modelRoute } from "./model-doors.ts";
 import { ModelExchange } from "./model-exchange.ts";
+import { refuseStray } from "./stray-request.ts";
 
 /** Starts a gateway. @param environment as in gateway-config.ts */
 export async function startGateway(environment: Record<string, unknown>): Promise<RunningProxy> {
@@ -44,10 +45,7 @@ function route(
       if (handled) return void request.resume();
       if (gateway.admin.handles(path))
         return new AdminExchange(gateway, adminRoute(path).name, request, response).run(continues);
-      request.resume();
-      const message = `Unknown request URL: ${request.method} ${path.slice(0, 256)}.`;
-      const error = { status: 404, type: "invalid_request_error", code: "unknown_url", message };
-      answer(response, 404, "application/json", errorBody(error));
+      refuseStray(gateway, "gateway", path, request, response);
     },
     (error: unknown) => {
       gateway.log.error({ err: error }, "An operator's request failed");

@@ -20,8 +20,7 @@ const chat = (key: string | null, body: unknown, headers: Record<string, string>
   bench.call("POST", "/v1/chat/completions", body, { key, headers });
 
 const idOf = (response: Response) => response.headers.get("x-request-id") ?? "";
-const eventually = async (holds: () => Promise<boolean>) =>
-  expect.poll(holds, { timeout: 10_000 }).toBe(true);
+const eventually = async (holds: () => Promise<boolean>) => expect.poll(holds).toBe(true);
 /** The data of a stream's events. */
 const eventsOf = (text: string) =>
   text

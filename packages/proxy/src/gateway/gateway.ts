@@ -10,6 +10,7 @@ import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
 import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
+import { CompatibleClient } from "./compatible-client.ts";
 import { CostFiles } from "./cost-files.ts";
 import { type Database, openDatabase } from "./database.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
@@ -47,6 +48,7 @@ export class Gateway {
   readonly ledger: Ledger;
   readonly guard: PiiGuard;
   readonly bedrock: BedrockClient;
+  readonly compatible: CompatibleClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
   readonly pending = new PendingReleases(() => this.ledger.hurry());
@@ -72,12 +74,17 @@ export class Gateway {
       region: config.AWS_REGION,
       endpoint,
     });
+    this.compatible = new CompatibleClient({
+      ...config.patience,
+      keys: config.upstreamKeys,
+      maxConnections: config.UPSTREAM_CONNECTIONS,
+      maxAnswerBytes: config.MAX_BUFFERED_BYTES,
+      budget: this.budget,
+    });
     this.bedrock = new BedrockClient({
       ...BEDROCK_DEFAULTS,
+      ...config.patience,
       transport: config.BEDROCK_TRANSPORT,
-      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
-      firstByteTimeoutMs: config.FIRST_BYTE_TIMEOUT_MS,
-      idleTimeoutMs: config.IDLE_TIMEOUT_MS,
       maxConnections: config.BEDROCK_CONNECTIONS,
       ...(endpoint === undefined ? {} : { endpoint }),
     });
@@ -92,10 +99,8 @@ export class Gateway {
       onError: (error) => log.error({ err: error }, "An admin request failed"),
     });
     const { COST_TRACKING_BUCKET: bucket, COST_FILE_EVERY_MS: everyMs, AWS_REGION: region } = config;
-    this.#costFiles =
-      bucket === undefined
-        ? null
-        : new CostFiles({ database, bucket, everyMs, region, endpoint: config.s3Endpoint, log });
+    const costs = { database, everyMs, region, endpoint: config.s3Endpoint, log };
+    this.#costFiles = bucket === undefined ? null : new CostFiles({ ...costs, bucket });
     this.#costFiles?.start();
     metrics.sources.inFlight = () => this.#exchanges.size;
     metrics.sources.bufferedBytes = () => this.budget.used;
@@ -186,6 +191,7 @@ export class Gateway {
     ]);
     if (unbooked > 0) this.log.error({ unbooked }, "Spend could not be booked; the audit records have it");
     this.bedrock.destroy();
+    this.compatible.destroy();
     this.guard.destroy();
     await this.#database.close();
   }

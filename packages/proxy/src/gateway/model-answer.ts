@@ -6,7 +6,7 @@ import type { CallState } from "./call-state.ts";
 import { litellmHeaders } from "./litellm-headers.ts";
 import type { Understood } from "./model-admission.ts";
 import { type Called, callModel } from "./model-call.ts";
-import type { Asked, Json, ModelAnswer } from "./model-route.ts";
+import type { Asked, Json, ModelAnswer, WholeAnswer } from "./model-route.ts";
 import { Refusal } from "./refusal.ts";
 import { RefusedRequest } from "./refused-request.ts";
 import { StreamAnswer } from "./stream-answer.ts";
@@ -42,13 +42,15 @@ export async function call(
     deadline: deadline(state),
   };
   const began = performance.now();
+  const { bedrock, compatible } = gateway;
+  const told = () => state.toldUpstream();
   const attempt = async (model: Model, signal: AbortSignal) => {
     const isFirst = model === understood.model;
     account.prepared = isFirst ? understood.prepared : route.prepare(body, model, asked);
     account.model = model;
     account.begun = true;
     try {
-      return await account.prepared.run(gateway.bedrock, signal);
+      return await account.prepared.run({ bedrock, compatible, signal, told });
     } catch (problem) {
       // A call that the client left goes on to cost; one that failed does not.
       account.begun = left.signal.aborted;
@@ -96,11 +98,12 @@ function head(state: CallState, type: string, called: Called<ModelAnswer>, cost:
 export async function answerWhole(
   state: CallState,
   called: Called<ModelAnswer>,
-  answer: Extract<ModelAnswer, { body: object }>,
+  answer: WholeAnswer,
 ): Promise<Ended> {
   const { gateway, writer, policy } = state;
   const account = state.account as CallAccount;
   account.usage = answer.usage;
+  state.wholeCharacters = answer.characters ?? 0;
   let text: string;
   if (answer.numbers || policy === null) {
     text = JSON.stringify(answer.body);
@@ -117,7 +120,7 @@ export async function answerWhole(
     const audited = checked.findings.length === 0 ? text : JSON.stringify(checked.auditBody);
     state.answered = { text: audited, findings: checked.findings };
   }
-  head(state, "application/json", called, account.close(0).cost?.usd ?? null);
+  head(state, "application/json", called, account.close(state.characters).cost?.usd ?? null);
   writer.whole(200, state.answerHeaders(), text);
   await writer.flushed();
   return { outcome: "completed", error: null, complete: true };

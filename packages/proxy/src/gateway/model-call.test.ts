@@ -20,7 +20,7 @@ const policy = (more: Partial<CallPolicy> = {}): CallPolicy => ({
   attempts: 2,
   baseDelayMs: 1,
   maxDelayMs: 4,
-  deadline: performance.now() + 5_000,
+  deadline: performance.now() + 60_000,
   ...more,
 });
 const never = new AbortController().signal;
@@ -92,11 +92,11 @@ describe("callModel", () => {
     const outcome = await calls(Array(9).fill("ThrottlingException"), {
       baseDelayMs: 60_000,
       maxDelayMs: 60_000,
-      deadline: started + 2_000,
+      deadline: started + 20_000,
     });
     random.mockRestore();
     expect(outcome).toMatchObject({ called: "abc", kind: "ThrottlingException" });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it("stops when the caller leaves", async () => {

@@ -10,7 +10,7 @@ import { routeOf } from "../metrics.ts";
 import { clientGone, drained } from "../upstream-failure.ts";
 import { anthropicErrorBody } from "./anthropic-error.ts";
 import { clientAddress, type KeptBody } from "./audited-call.ts";
-import { servedName } from "./call-account.ts";
+import { answeredBy } from "./call-account.ts";
 import { CallState } from "./call-state.ts";
 import type { Gateway, GatewayExchange } from "./gateway.ts";
 import type { Ended } from "./model-answer.ts";
@@ -121,7 +121,7 @@ export class ModelExchange implements GatewayExchange {
       state.answerFindings = stream.findings;
       if (account) account.usage = stream.usage;
     }
-    const { usage, cost } = account?.close(stream?.characters ?? 0) ?? NOTHING_USED;
+    const { usage, cost } = account?.close(state.characters) ?? NOTHING_USED;
     const body: KeptBody = own ? { bytes: own, kind: "json" } : state.keptAnswer();
     try {
       audited.end(
@@ -133,7 +133,7 @@ export class ModelExchange implements GatewayExchange {
           bodyBytes: own ? own.length : writer.sentBytes,
           chunks: stream ? writer.chunks : 0,
           firstByteAt: stream ? writer.firstByteAt : null,
-          call: { served: account?.model ? servedName(account.model) : null, usage, cost },
+          call: { ...answeredBy(account?.model ?? null), usage, cost },
           policy: state.auditPolicy,
         },
         () => state.facts(),

@@ -86,6 +86,7 @@ export async function read(state: CallState, continues: boolean): Promise<{ json
     model,
     betas: Array.isArray(betas) ? betas.join(",") : betas,
     dropParams: gateway.config.DROP_PARAMS,
+    keptBytes: gateway.config.AUDIT_MAX_BODY_BYTES,
   };
   return { json, asked };
 }

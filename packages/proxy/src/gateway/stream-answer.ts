@@ -4,14 +4,11 @@ import type { Finding } from "@central-llm/core/pii-entity";
 import type { PiiPolicy } from "@central-llm/core/pii-policy";
 import { assembleStream } from "../stream-assembly.ts";
 import type { AnswerWriter } from "./answer-writer.ts";
-import { ConverseAssembly } from "./converse-assembly.ts";
-import type { ModelAnswer } from "./model-route.ts";
+import type { StreamedAnswer } from "./model-route.ts";
 import type { PiiGuard } from "./pii-guard.ts";
 import { PiiSse, type Written } from "./pii-sse.ts";
 import { UpstreamError } from "./upstream-error.ts";
-import { eventsOf, jsonOf, sseOf } from "./whole-stream.ts";
-
-type Streamed = Extract<ModelAnswer, { events: unknown }>;
+import { jsonOf, sseOf } from "./whole-stream.ts";
 
 /** How a stream ended other than well, after its head had gone out. */
 export interface BrokenStream {
@@ -22,17 +19,16 @@ export interface BrokenStream {
 }
 
 export class StreamAnswer {
-  readonly #answer: Streamed;
+  readonly #answer: StreamedAnswer;
   readonly #guard: PiiGuard;
   readonly #policy: PiiPolicy;
   readonly #writer: AnswerWriter;
-  readonly #assembly = new ConverseAssembly();
   readonly #sse: PiiSse | null;
   #wholeFindings: readonly Finding[] = [];
   /** What the audit keeps of an answer that was checked as a whole. */
   checked: unknown = null;
 
-  constructor(answer: Streamed, guard: PiiGuard, policy: PiiPolicy, writer: AnswerWriter) {
+  constructor(answer: StreamedAnswer, guard: PiiGuard, policy: PiiPolicy, writer: AnswerWriter) {
     this.#answer = answer;
     this.#guard = guard;
     this.#policy = policy;
@@ -51,12 +47,12 @@ export class StreamAnswer {
 
   /** Of what has come so far. */
   get characters(): number {
-    return this.#assembly.characters;
+    return this.#answer.assembly.characters;
   }
 
   /** The answer so far, as it would have been without streaming. */
   whole(): object {
-    return this.#answer.whole(this.#assembly.whole());
+    return this.#answer.assembly.whole();
   }
 
   /** @returns null when all is well @throws Error when the client is gone */
@@ -65,10 +61,10 @@ export class StreamAnswer {
   }
 
   async #relay(sse: PiiSse): Promise<BrokenStream | null> {
-    const { encoder } = this.#answer;
+    const { encoder, assembly } = this.#answer;
     try {
       for await (const event of this.#answer.events) {
-        this.#assembly.add(event);
+        assembly.add(event);
         const text = encoder.push(event);
         if (text === "") continue;
         const broken = await this.#send(sse.push(text));
@@ -85,15 +81,15 @@ export class StreamAnswer {
 
   /** The guardrail reads whole texts: the answer is checked when all of it is there, and sent in one piece. */
   async #relayWhole(): Promise<BrokenStream | null> {
-    const { encoder } = this.#answer;
+    const { encoder, assembly } = this.#answer;
+    let text = "";
     try {
-      for await (const event of this.#answer.events) this.#assembly.add(event);
+      for await (const event of this.#answer.events) assembly.add(event);
+      for (const event of assembly.condensed()) text += encoder.push(event);
     } catch (problem) {
       if (!(problem instanceof UpstreamError)) throw problem;
       return this.#broken(problem.error, "upstream_error", problem);
     }
-    let text = "";
-    for (const event of eventsOf(this.#assembly.whole())) text += encoder.push(event);
     const checked = await this.#guard.answer(jsonOf(text), this.#policy);
     if (checked.outcome === "failed") return this.#broken(checked.error, "blocked", checked.cause);
     this.#wholeFindings = checked.findings;

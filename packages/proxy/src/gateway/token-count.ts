@@ -30,7 +30,7 @@ export async function countTokens(
 const cannotCount = ({ error }: UpstreamError) => /doesn.t support|not support/i.test(error.message);
 
 /** Claude's tokens are 3.5 characters of English; a picture's are its area / 750, at most about 1,600. */
-const CHARACTERS_A_TOKEN = 3.5;
+export const CHARACTERS_A_TOKEN = 3.5;
 const IMAGE_TOKENS = 1_600;
 const BYTES_A_PAGE_TOKEN = 40;
 

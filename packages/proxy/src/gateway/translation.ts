@@ -90,7 +90,7 @@ export function cachePoint(draft: Draft, mark: CacheControl | null | undefined) 
 }
 
 /** Drops a parameter, or refuses the request because of it, as the settings say. */
-export function cannotHonour(draft: Draft, refusal: Refusal): void {
+export function cannotHonour(draft: Pick<Draft, "settings" | "dropped">, refusal: Refusal): void {
   if (!draft.settings.dropParams) throw refusal;
   draft.dropped.push(refusal.error.param ?? refusal.error.message);
 }

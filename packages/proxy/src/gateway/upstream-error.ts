@@ -23,31 +23,31 @@ export class UpstreamError extends Error {
   }
 }
 
-const THROTTLED: ApiError = {
+export const THROTTLED: ApiError = {
   status: 429,
   type: "rate_limit_error",
   code: "upstream_rate_limited",
   message: "The model's provider limits the rate of requests at the moment. Try again shortly.",
 };
-const NOT_READY: ApiError = {
+export const NOT_READY: ApiError = {
   status: 503,
   type: "overloaded_error",
   code: "upstream_unavailable",
   message: "The model is not available at the moment. Try again shortly.",
 };
-const FAILED: ApiError = {
+export const FAILED: ApiError = {
   status: 502,
   type: "upstream_error",
   code: "upstream_error",
   message: "The model failed to answer this request. Try again.",
 };
-const TOO_SLOW: ApiError = {
+export const TOO_SLOW: ApiError = {
   status: 504,
   type: "upstream_error",
   code: "upstream_timeout",
   message: "The model did not answer in time.",
 };
-const OURS: ApiError = {
+export const OURS: ApiError = {
   status: 502,
   type: "upstream_error",
   code: "upstream_misconfigured",

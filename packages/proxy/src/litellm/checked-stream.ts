@@ -4,12 +4,13 @@ import { type AnswerOutcome, PiiAnswerStream } from "@central-llm/core/pii-answe
 import type { Finding } from "@central-llm/core/pii-entity";
 import type { PiiPolicy } from "@central-llm/core/pii-policy";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
+import { EventBlocks } from "../event-blocks.ts";
 import { anthropicErrorBody } from "../gateway/anthropic-error.ts";
+import { withoutUsage } from "../hidden-usage.ts";
 import { parseEvents, type ServerSentEvent } from "../server-sent-events.ts";
 import { isObject, parseObject } from "../stream-assembly.ts";
 import type { Door } from "./door.ts";
-import { EventBlocks } from "./event-blocks.ts";
-import { type Json, Said } from "./said.ts";
+import { Said } from "./said.ts";
 
 /** Send the bytes; where the filter stops the stream, its error is the last event of them. */
 export interface Passed {
@@ -137,21 +138,4 @@ export function errorEvent(door: Door, error: ApiError): string {
   if (door.requestType !== "responses") return `data: ${errorBody(error)}\n\n`;
   const { code, message, param = null } = error;
   return `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param })}\n\n`;
-}
-
-/**
- * LiteLLM's last chunk has a choice without anything in it beside the usage; OpenAI's has no choice at all.
- * @returns null when nothing is left of it
- */
-function withoutUsage({ usage: _hidden, ...event }: Json): Json | null {
-  const choices = Array.isArray(event.choices) ? event.choices : [];
-  return choices.every(isEmpty) ? null : event;
-}
-
-function isEmpty(choice: unknown): boolean {
-  if (!isObject(choice) || typeof choice.text === "string" || (choice.finish_reason ?? null) !== null)
-    return false;
-  return (
-    !isObject(choice.delta) || Object.values(choice.delta).every((member) => member === null || member === "")
-  );
 }

@@ -3,6 +3,8 @@
  * routes to models (pass-through to providers, audio, files, assistants), and each would be a way around the filter.
  */
 
+import { decoded, keysHidden } from "../shown-path.ts";
+
 export interface Door {
   /** As audit, logs and metrics may show it: never with a key in it. */
   path: string;
@@ -80,17 +82,6 @@ export function doorOf(method: string, path: string): Door | null {
     : null;
 }
 
-/** A key in a path is named by its place alone: `/key/{key}/regenerate`. */
-function withoutKeys(path: string): string {
-  return decoded(path)
-    .replace(/^(\/key)\/[^/]+(\/(?:regenerate|reset_spend))$/, "$1/{key}$2")
-    .replaceAll(/\/[^/]*sk-[^/]*/gi, "/{key}");
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path; // LiteLLM reads it in its own way, or refuses it.
-  }
-}
+/** LiteLLM reads a path that cannot be decoded in its own way, or refuses it. */
+const withoutKeys = (path: string) =>
+  keysHidden(decoded(path).replace(/^(\/key)\/[^/]+(\/(?:regenerate|reset_spend))$/, "$1/{key}$2"));

@@ -3,8 +3,8 @@ import { isUtf8 } from "node:buffer";
 import type { ApiError } from "@central-llm/core/api-error";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
 import type { Dispatcher } from "undici";
+import { boundedBody } from "../bounded-body.ts";
 import { RefusedRequest } from "../gateway/refused-request.ts";
-import { GatheredBytes } from "../gathered-bytes.ts";
 import { forwardedToClient, withoutHeader } from "../header-policy.ts";
 import { isObject } from "../stream-assembly.ts";
 import { upstreamFailure } from "../upstream-failure.ts";
@@ -135,22 +135,10 @@ function parsed(text: string): unknown {
   }
 }
 
-async function gathered(call: LitellmCall, { headers, body }: Answer): Promise<Buffer> {
+function gathered(call: LitellmCall, { headers, body }: Answer): Promise<Buffer> {
   const { budget, config } = call.gateway;
-  const all = new GatheredBytes();
   const expected = Number(headers["content-length"] ?? 0);
-  let taken = 0;
-  try {
-    for await (const piece of pieces(call, body)) {
-      if (all.length + piece.length > config.MAX_BUFFERED_BYTES)
-        throw new RefusedRequest(TOO_LARGE, "upstream_error", "answer_too_large");
-      all.add(piece, expected);
-      // It has cost a call already and is not refused: its memory counts against the requests to come.
-      budget.used += all.held - taken;
-      taken = all.held;
-    }
-    return all.bytes;
-  } finally {
-    budget.give(taken);
-  }
+  return boundedBody(pieces(call, body), expected, config.MAX_BUFFERED_BYTES, budget, () => {
+    return new RefusedRequest(TOO_LARGE, "upstream_error", "answer_too_large");
+  });
 }

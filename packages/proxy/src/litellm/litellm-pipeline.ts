@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import { RefusedRequest } from "../gateway/refused-request.ts";
 import { parseObject } from "../stream-assembly.ts";
 import { askForUsage } from "../stream-usage.ts";
+import * as TraceContext from "../trace-context.ts";
 import { auditUnavailable } from "../upstream-failure.ts";
 import { forwardedToLitellm } from "./crossing-headers.ts";
 import type { Ended } from "./ended.ts";
@@ -39,6 +40,7 @@ async function forward(call: LitellmCall, body: Buffer): Promise<Answer> {
     plain: door.answer === "text",
     cookies: door.kind === "admin",
   });
+  if (audited.trace) TraceContext.passOn(audited.trace, headers);
   if (body.length > 0) headers.push("content-length", String(body.length));
   try {
     const answer = await gateway.pool.request({

@@ -3,7 +3,7 @@ import type { ApiError } from "@central-llm/core/api-error";
 import { ENTITIES } from "@central-llm/core/pii-entity";
 import type { FilterOutcome } from "@central-llm/core/pii-filter";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
-import { hashKey, sameSecret } from "@central-llm/core/virtual-key";
+import { hashKey, keyOf, sameSecret } from "@central-llm/core/virtual-key";
 import { keptJson, NO_BODY } from "../gateway/audited-call.ts";
 import { invalid } from "../gateway/refusal.ts";
 import { RefusedRequest } from "../gateway/refused-request.ts";
@@ -12,7 +12,6 @@ import { BAD_PATH, climbs, TOO_MANY_HEADERS, tooManyHeaders } from "../request-t
 import { drained } from "../upstream-failure.ts";
 import type { KeyOwner } from "./key-owners.ts";
 import type { LitellmCall } from "./litellm-call.ts";
-import { presentedKey } from "./presented-key.ts";
 import { withoutSecrets } from "./without-secrets.ts";
 
 const AGAIN = { "retry-after": "1" };
@@ -32,7 +31,7 @@ const NOBODYS = { rpmLimit: null, tpmLimit: null, maxBudget: null, metadata: nul
 /** Says whose key it is, as far as that is known. Whether it is valid is LiteLLM's to say. */
 export async function identify(call: LitellmCall): Promise<void> {
   const { gateway, request, door } = call;
-  const key = presentedKey(request.headers);
+  const key = keyOf(request.headers);
   call.key = key;
   let limits: Pick<KeyOwner, keyof typeof NOBODYS> = NOBODYS;
   if (key !== null && key !== "" && sameSecret(key, gateway.config.LITELLM_MASTER_KEY)) {

@@ -1,12 +1,13 @@
 /** Profile gateway in front of LiteLLM as a server: ways through to LiteLLM, and the operators' own paths. */
+
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { errorBody } from "@central-llm/core/api-error";
+import { keyOf } from "@central-llm/core/virtual-key";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
+import { refuseStray } from "../gateway/stray-request.ts";
 import { answer, listen, type RunningProxy, stopListening } from "../http-listener.ts";
 import { doorOf } from "./door.ts";
 import { LitellmExchange } from "./litellm-exchange.ts";
 import { LitellmGateway } from "./litellm-gateway.ts";
-import { presentedKey } from "./presented-key.ts";
 
 export async function startLitellmGateway(config: GatewayConfig): Promise<RunningProxy> {
   const gateway = await LitellmGateway.start(config);
@@ -35,14 +36,7 @@ function route(
   if (operators(gateway, method, path, request, response)) return void request.resume();
   const door = doorOf(method, path);
   if (door) return new LitellmExchange(gateway, door, request, response).run(continues);
-  request.resume();
-  const message = `Unknown request URL: ${method} ${path.slice(0, 256)}.`;
-  answer(
-    response,
-    404,
-    "application/json",
-    errorBody({ status: 404, type: "invalid_request_error", code: "unknown_url", message }),
-  );
+  refuseStray(gateway, "litellm", path, request, response);
 }
 
 /** @returns whether it was one of theirs */
@@ -57,7 +51,7 @@ function operators(
   const json = (status: number, body: object) =>
     answer(response, status, "application/json", JSON.stringify(body));
   // LiteLLM's own /health wants a key and calls every model: who shows one gets that, a load balancer gets ours.
-  if (path === "/health" && presentedKey(request.headers) === null) {
+  if (path === "/health" && keyOf(request.headers) === null) {
     json(gateway.draining ? 503 : 200, { status: gateway.draining ? "draining" : "healthy" });
     return true;
   }

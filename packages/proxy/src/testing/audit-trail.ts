@@ -73,7 +73,7 @@ export class AuditTrail {
   }
 
   /** Waits until there are so many objects. @throws Error that says how many there were */
-  async waitFor(count: number, timeoutMs = 15_000): Promise<StoredRecord[]> {
+  async waitFor(count: number, timeoutMs = 60_000): Promise<StoredRecord[]> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const found = (await this.keys()).length;

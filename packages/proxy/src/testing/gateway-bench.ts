@@ -184,7 +184,7 @@ export class GatewayBench {
   }
 
   /** The audit object of that name, once S3 has it, checked against the contract. */
-  async stored(id: string, timeoutMs = 10_000): Promise<StoredRecord> {
+  async stored(id: string, timeoutMs = 60_000): Promise<StoredRecord> {
     let key: string | undefined;
     await eventually(
       async () => {

@@ -55,6 +55,7 @@ export interface TestGateway {
 export async function testGateway(url: string, settings: Record<string, unknown> = {}): Promise<TestGateway> {
   const database = connect(url, settings);
   await migrate(database);
+  await database.warm();
   const ledger = openLedger(database, AdmissionSettings.parse(settings), () => {});
   const insert = async (table: string, columns: Record<string, unknown>) => {
     const names = Object.keys(columns);
@@ -123,7 +124,7 @@ export function verdict(admission: Admission): string {
 export async function eventually(
   condition: () => Promise<boolean> | boolean,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ) {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {

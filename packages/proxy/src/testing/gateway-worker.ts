@@ -50,5 +50,5 @@ process.on("message", (order: Order) => {
   obey(order).then((done) => process.send?.(done));
 });
 process.on("disconnect", () => process.exit(0));
-await database.admission.query("SELECT 1");
+await database.warm();
 process.send?.("ready");

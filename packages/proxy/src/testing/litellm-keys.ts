@@ -1,7 +1,6 @@
 /** The keys of the LiteLLM stand-in: rows of LiteLLM's own tables, and LiteLLM's words for what is wrong with one. */
-import { hashKey, keyName, newKey } from "@central-llm/core/virtual-key";
+import { hashKey, keyName, keyOf, newKey } from "@central-llm/core/virtual-key";
 import pg from "pg";
-import { presentedKey } from "../litellm/presented-key.ts";
 
 type Json = Record<string, unknown>;
 
@@ -34,7 +33,7 @@ export class LitellmKeys {
 
   /** @returns the key's row; null for the master key @throws LitellmError */
   async check(headers: NodeJS.Dict<string | string[]>): Promise<Json | null> {
-    const key = presentedKey(headers);
+    const key = keyOf(headers);
     if (key === null || key === "")
       throw new LitellmError(401, "auth_error", "Authentication Error, No api key passed in.");
     if (key === this.#masterKey) return null;

@@ -110,7 +110,7 @@ export class ProxyBench {
   }
 
   /** The audit object of that name, once S3 has it, checked against the contract. */
-  async stored(id: string, timeoutMs = 10_000): Promise<StoredRecord> {
+  async stored(id: string, timeoutMs = 60_000): Promise<StoredRecord> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const key = (await this.trail.keys()).find((one) => one.endsWith(`/${id}.json`));
@@ -147,7 +147,7 @@ export class ProxyBench {
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string,
-  { timeoutMs = 10_000, everyMs = 10 } = {},
+  { timeoutMs = 60_000, everyMs = 10 } = {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { PROXY_NODE_OPTIONS } from "@central-llm/core/platform";
+import { compileCache } from "@central-llm/local/compile-cache";
 
 export interface ProxyProcess {
   url: string;
@@ -14,12 +15,13 @@ export interface ProxyProcess {
 }
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 90_000;
 
 /** @throws Error with the process's output when it ends before it listens */
 export async function startProxyProcess(environment: Record<string, string>): Promise<ProxyProcess> {
   const child = spawn(process.execPath, [MAIN], {
     env: {
+      ...compileCache(),
       PATH: process.env.PATH,
       NODE_OPTIONS: PROXY_NODE_OPTIONS,
       AWS_ACCESS_KEY_ID: "test",

@@ -64,7 +64,7 @@ export class RawClient {
   }
 
   /** Waits until what has come satisfies `enough`, or the connection ends. */
-  async until(enough: (text: string) => boolean, timeoutMs = 10_000): Promise<string> {
+  async until(enough: (text: string) => boolean, timeoutMs = 60_000): Promise<string> {
     const deadline = Date.now() + timeoutMs;
     while (!enough(this.text) && !this.socket.destroyed && !this.socket.readableEnded) {
       if (Date.now() > deadline)

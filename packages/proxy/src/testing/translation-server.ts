@@ -147,7 +147,8 @@ class Doors {
   }
 
   async #embed(model: Model, body: Body, response: ServerResponse, signal: AbortSignal): Promise<void> {
-    if (model.ability.kind !== "embedding") throw new Refusal(notFound(model.name));
+    if (model.ability.kind !== "embedding" || model.ability.wire === "openai")
+      throw new Refusal(notFound(model.name));
     const planned = embeddingsToInvoke(body, model.ability);
     if (!planned.ok) throw new Refusal(planned.error);
     const { client } = this.#options;
