@@ -21,7 +21,8 @@ export async function* chunksOf(
           if (data === "[DONE]") return await ended(pieces);
           const chunk = parseObject(data);
           if (chunk === null) throw badAnswer("an event that is no JSON object");
-          if (chunk.error || chunk.object === "error") throw refusal(statusIn(chunk.error || chunk), data);
+          const status = errorIn(chunk);
+          if (status !== null) throw refusal(status, data);
           follow(chunk, open);
           yield chunk;
         }
@@ -72,8 +73,12 @@ function follow({ choices }: Json, open: Set<unknown>): void {
   }
 }
 
-/** An error within a stream says its status as a number or in no way. */
-function statusIn(error: unknown): number {
-  const code = (error as { code?: unknown }).code;
+/**
+ * Whether an answer or an event that came with status 200 is an error; older vLLM puts no member around it.
+ * @returns the status that it says, 500 where it says none; null when it is no error
+ */
+export function errorIn(said: Json): number | null {
+  if (!said.error && said.object !== "error") return null;
+  const { code } = (said.error || said) as { code?: unknown };
   return typeof code === "number" && code >= 400 && code < 600 ? code : 500;
 }

@@ -8,7 +8,7 @@ import { boundedBody } from "../bounded-body.ts";
 import type { BufferBudget } from "../request-body.ts";
 import { parseObject } from "../stream-assembly.ts";
 import { passOn, type Trace } from "../trace-context.ts";
-import { chunksOf } from "./compatible-chunks.ts";
+import { chunksOf, errorIn } from "./compatible-chunks.ts";
 import { badAnswer, refusedByServer, tooLargeAnswer } from "./compatible-error.ts";
 import type { Json } from "./model-route.ts";
 import { type Patience, patientStream } from "./patient-stream.ts";
@@ -67,8 +67,11 @@ export class CompatibleClient {
         const answer = await this.#send(target, path, body, told, attempt, "application/json");
         const length = Number(answer.headers["content-length"] ?? 0);
         const bytes = await boundedBody(answer.body, length, maxAnswerBytes, budget, tooLargeAnswer);
-        const json = parseObject(bytes.toString("utf8"));
+        const text = bytes.toString("utf8");
+        const json = parseObject(text);
         if (json === null) throw badAnswer("no JSON object");
+        const status = errorIn(json);
+        if (status !== null) throw this.#refusal(target, status, text);
         return json;
       });
     } catch (problem) {

@@ -270,6 +270,7 @@ describe("a server that fails", () => {
   it.each([
     ["no JSON", (call: UpstreamCall) => call.answer(200, {}, "<html>")],
     ["a packed answer", (call: UpstreamCall) => call.answer(200, { "content-encoding": "gzip" }, "x")],
+    ["an error as an answer", (call: UpstreamCall) => call.json200({ error: { message: "died" } })],
     ["a connection that breaks", (call: UpstreamCall) => call.resetAfter("HTTP/1.1 200 OK\r\n")],
   ])("by sending %s counts as failed", async (_, script) => {
     upstream.script = script;
@@ -360,8 +361,8 @@ describe("a stream", () => {
     const told = await (await chat(ask("Hi", { stream: true }))).text();
     expect(told).toContain('"type":"upstream_error"');
     expect(told).not.toContain(UPSTREAM_KEY);
-    begin(piece("Hello"), 'data: {"object":"error","message":"died","code":500}\n\n');
-    expect(await (await chat(ask("Hi", { stream: true }))).text()).toContain('"type":"upstream_error"');
+    begin(piece("Hello"), 'data: {"object":"error","message":"Too much","code":400}\n\n');
+    expect(await (await chat(ask("Hi", { stream: true }))).text()).toContain('"message":"Too much"');
     begin(piece("Hello"));
     const silent = await (await chat(ask("Hi", { stream: true }))).text();
     expect(silent).toContain('"code":"upstream_timeout"');

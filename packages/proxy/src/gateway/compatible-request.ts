@@ -90,11 +90,16 @@ export function completionRequest(
   });
 }
 
+/** Tokens that mark a text's beginning and end. */
+const AROUND_A_TEXT = 8;
+
 /** @throws Refusal */
 export function embeddingRequest(body: Json, model: Model): CompatibleRequest {
   const { input } = checked(embedding, body);
   const { contextWindow } = model.ability;
-  const bytes = textsOf(input, "input").map((text) => Math.min(Buffer.byteLength(text), contextWindow));
+  const bytes = textsOf(input, "input").map((text) =>
+    Math.min(Buffer.byteLength(text) + AROUND_A_TEXT, contextWindow),
+  );
   const most = bytes.reduce((sum, one) => sum + one, 0);
   return {
     body: JSON.stringify({ ...body, model: nameThere(model) }),
