@@ -24,7 +24,7 @@ export function openTableLoad(dataDir: string): TableLoad {
     async handle(request: { headers: Record<string, string>; body: Uint8Array }) {
       const operation = request.headers["x-amz-target"]?.split(".")[1];
       if (operation !== "BatchWriteItem") throw new Error(`a bulk load cannot ${operation}`);
-      const { RequestItems } = JSON.parse(Buffer.from(request.body).toString()) as {
+      const { RequestItems } = JSON.parse(new TextDecoder().decode(request.body)) as {
         RequestItems: Record<string, Put[]>;
       };
       for (const [table, puts] of Object.entries(RequestItems)) {
