@@ -4,10 +4,11 @@
  * the next one, so that a busy key costs one lock and one commit per batch, not per request.
  */
 import { randomUUID } from "node:crypto";
-import { LimitState, Refusal } from "@central-llm/core/rate-limit";
+import type { LimitState, Refusal } from "@central-llm/core/rate-limit";
 import type pg from "pg";
 import { z } from "zod";
-import { CallContext, storable } from "./call-context.ts";
+import { type Answer, decide } from "./admission-statement.ts";
+import type { CallContext } from "./call-context.ts";
 import { isConflict, isUnavailable, LANES } from "./database.ts";
 import { KnownCallers } from "./known-callers.ts";
 
@@ -58,22 +59,11 @@ export const AdmissionSettings = z.object({
 });
 export type AdmissionSettings = z.infer<typeof AdmissionSettings>;
 
-const Answer = z.object({
-  call: CallContext.nullable(),
-  refusal: Refusal.optional(),
-  limits: z.array(LimitState.nullable()).optional(),
-  held: z.boolean().optional(),
-  ample: z.boolean().optional(),
-});
-
-const INTERVALS = "$1, make_interval(secs => $2), make_interval(secs => $3)";
-const ADMIT = `SELECT central_llm.admit(${INTERVALS}, $4) AS answers`;
-const ADMIT_ONE = `SELECT json_build_array(central_llm.admit_one(${INTERVALS}, $4, $5, $6, $7, $8, $9, $10)) AS answers`;
 const MAX_BATCH = 128;
 /** How long new requests are refused at once after the database could not be reached. */
 const REST_MS = 200;
+const TOLD_EVERY_MS = 10_000;
 const MAX_WAITING_MS = 5_000;
-const DEFAULT_LIFETIME_MS = 3_600_000;
 const ATTEMPTS = 3;
 
 interface Waiting {
@@ -87,14 +77,26 @@ export class Admissions {
   readonly #pool: pg.Pool;
   readonly #settings: AdmissionSettings;
   readonly #release: (reservation: string) => void;
+  readonly #onAway: (cause: unknown) => void;
   readonly #queue: Waiting[] = [];
   readonly #known = new KnownCallers();
   #busy = 0;
   #leasedUntil = 0;
   #restUntil = 0;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
-  /** @param release takes back what may have been reserved by an admission whose answer was lost */
-  constructor(pool: pg.Pool, settings: AdmissionSettings, release: (reservation: string) => void) {
+  /**
+   * @param release takes back what may have been reserved by an admission whose answer was lost
+   * @param onAway hears why the database counts as away, every ten seconds at most
+   */
+  constructor(
+    pool: pg.Pool,
+    settings: AdmissionSettings,
+    release: (reservation: string) => void,
+    onAway: (cause: unknown) => void,
+  ) {
+    this.#onAway = onAway;
     this.#pool = pool;
     this.#settings = settings;
     this.#release = release;
@@ -127,9 +129,11 @@ export class Admissions {
       return this.#unavailable(batch, new Error("The database was away a moment ago"));
     }
     for (let attempt = 1; ; attempt++) {
+      const begun = performance.now();
       const ids = batch.map(() => randomUUID());
       try {
         const answers = await this.#ask(batch, ids);
+        this.#answeredAt = performance.now();
         batch.forEach((waiting, at) => {
           waiting.answer(this.#admission(waiting.request, ids[at] ?? "", answers[at]));
         });
@@ -142,57 +146,42 @@ export class Admissions {
         if (isUnavailable(error)) for (const id of ids) this.#release(id);
         // A connection that died in the pool (a fail-over) says nothing about the server.
         if (isUnavailable(error) && attempt === 1 && !timedOut(error)) continue;
+        // Nor does one that cannot be opened in time while the other lane has its answers.
+        if (isUnavailable(error) && attempt < ATTEMPTS && this.#answeredAt > begun) continue;
         // One request that PostgreSQL cannot read must not take its neighbours along.
         if (!isUnavailable(error) && batch.length > 1) {
           await Promise.all(batch.map((waiting) => this.#decide([waiting])));
           return;
         }
-        if (isUnavailable(error)) this.#restUntil = performance.now() + REST_MS;
+        if (isUnavailable(error)) this.#rest(error);
         return this.#unavailable(batch, error);
       }
     }
   }
 
-  async #ask(batch: Waiting[], ids: string[]): Promise<z.infer<typeof Answer>[]> {
-    const requests = batch.map(({ request }, at) => ({
-      id: ids[at],
-      token: storable(request.token),
-      model: storable(request.model),
-      alias: request.alias == null ? null : storable(request.alias),
-      tokens: Math.max(0, Math.ceil(request.tokens)),
-      cost: Math.max(0, Math.ceil(request.cost * 1e9)),
-      lifetime_ms: request.lifetimeMs ?? DEFAULT_LIFETIME_MS,
-    }));
-    const { RESERVATION_LEASE_SECONDS, RATE_LIMIT_WINDOW_SECONDS } = this.#settings;
-    const leaseMs = RESERVATION_LEASE_SECONDS * 1000;
-    const asked = performance.now();
-    const lease = asked < this.#leasedUntil ? null : RESERVATION_LEASE_SECONDS;
-    const process = [this.instance, lease, RATE_LIMIT_WINDOW_SECONDS];
-    const [only] = requests;
-    const result = await this.#pool.query(
-      only && requests.length === 1
-        ? {
-            name: "admit-one",
-            text: ADMIT_ONE,
-            values: [
-              ...process,
-              only.id,
-              only.token,
-              only.model,
-              only.alias,
-              only.tokens,
-              only.cost,
-              only.lifetime_ms,
-            ],
-          }
-        : { name: "admit", text: ADMIT, values: [...process, JSON.stringify(requests)] },
-    );
-    // With a third of the lease to spare: a reservation of a process without a lease is nobody's.
-    if (lease !== null) this.#leasedUntil = asked + (leaseMs * 2) / 3;
-    return z.array(Answer).parse(result.rows[0].answers);
+  #rest(cause: unknown): void {
+    const now = performance.now();
+    this.#restUntil = now + REST_MS;
+    if (now - this.#toldAt < TOLD_EVERY_MS) return;
+    this.#toldAt = now;
+    this.#onAway(cause);
   }
 
-  #admission(request: AdmissionRequest, id: string, answer: z.infer<typeof Answer> | undefined): Admission {
+  async #ask(batch: Waiting[], ids: string[]): Promise<Answer[]> {
+    const { RESERVATION_LEASE_SECONDS, RATE_LIMIT_WINDOW_SECONDS } = this.#settings;
+    const asked = performance.now();
+    const leaseSeconds = asked < this.#leasedUntil ? null : RESERVATION_LEASE_SECONDS;
+    const answers = await decide(
+      this.#pool,
+      { instance: this.instance, leaseSeconds, windowSeconds: RATE_LIMIT_WINDOW_SECONDS },
+      batch.map(({ request }, at) => ({ id: ids[at] ?? "", request })),
+    );
+    // With a third of the lease to spare: a reservation of a process without a lease is nobody's.
+    if (leaseSeconds !== null) this.#leasedUntil = asked + (leaseSeconds * 1000 * 2) / 3;
+    return answers;
+  }
+
+  #admission(request: AdmissionRequest, id: string, answer: Answer | undefined): Admission {
     if (!answer) return { outcome: "database_unavailable", cause: new Error("no answer for this request") };
     const { call } = answer;
     if (answer.refusal) {

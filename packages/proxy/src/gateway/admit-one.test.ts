@@ -16,6 +16,8 @@ let gateway: TestGateway;
 beforeAll(async () => {
   postgres = await testPostgres();
   gateway = await testGateway(await postgres.emptyDatabase());
+  // Its housekeeping would change budgets between the two.
+  await gateway.ledger.close(0);
 });
 afterAll(async () => {
   await gateway.close();

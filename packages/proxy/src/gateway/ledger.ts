@@ -30,16 +30,17 @@ export interface Ledger {
 /** Long enough that a statement whose answer was lost has ended, one way or the other. */
 const LOST_ANSWER_MS = 6_000;
 
-/** @param onError hears of a lease that could not be renewed; it is tried again */
+/** @param onError hears of a lease that could not be renewed, and why no request can be admitted; both are tried again */
 export function openLedger(
   database: Database,
   settings: AdmissionSettings,
   onError: (error: unknown) => void,
 ): Ledger {
   const settlements = new Settlements(database.settlement);
-  const admissions = new Admissions(database.admission, settings, (reservation) => {
+  const releaseLater = (reservation: string) => {
     setTimeout(() => settlements.release(reservation).catch(onError), LOST_ANSWER_MS).unref();
-  });
+  };
+  const admissions = new Admissions(database.admission, settings, releaseLater, onError);
   const lease = new Lease(
     database.settlement,
     admissions.instance,

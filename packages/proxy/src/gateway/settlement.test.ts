@@ -179,6 +179,9 @@ describe("leases", () => {
       async () => (await spendOf("LiteLLM_VerificationToken", "token", token)) === 0,
       "the key's spend is reset",
     );
-    expect(await spendOf("LiteLLM_UserTable", "user_id", "u")).toBe(0);
+    await eventually(
+      async () => (await spendOf("LiteLLM_UserTable", "user_id", "u")) === 0,
+      "the user's spend is reset",
+    );
   });
 });
