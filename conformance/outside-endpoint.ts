@@ -20,12 +20,12 @@ function taken(response: ServerResponse): void {
 
 export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   const { DYNAMODB_JUDGE_URL: dynamoDbUrl, STORAGE_JUDGE_URL: storageUrl } = process.env;
-  const embedded = dynamoDbUrl && storageUrl ? undefined : await Embedded.startAwsEndpoint();
+  const embedded = await Embedded.startAwsEndpoint();
   const operations = new AwsOperations();
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 64, timeout: 60_000 });
   if (dynamoDbUrl) await deleteTables(dynamoDbUrl, agent);
   if (storageUrl) await fetch(`${storageUrl}/moto-api/reset`, { method: "POST" });
-  const to = { dynamoDb: dynamoDbUrl ?? embedded?.url ?? "", storage: storageUrl ?? embedded?.url ?? "" };
+  const to = { dynamoDb: dynamoDbUrl ?? embedded.url, storage: storageUrl ?? embedded.url };
   return serve(
     {
       region: REGION,
@@ -38,11 +38,15 @@ export async function startAwsEndpoint(): Promise<AwsEndpoint> {
         for (const write of answer.writes) operations.recordWrite(write);
         response.writeHead(answer.status, answer.headers).end(answer.body);
       },
+      // Not judged: moto knows no key of ours.
+      async kms(_operation, request, response) {
+        forward(embedded.url, request, response);
+      },
       storage: (request, response) => forward(to.storage, request, response),
       listeningAt() {},
       async stop() {
         agent.destroy();
-        await embedded?.stop();
+        await embedded.stop();
       },
     },
     0,

@@ -34,6 +34,8 @@ beforeEach(async () => {
     AWS_REGION: aws.region,
     AWS_ENDPOINT_URL: aws.url,
     SPOOL_DIR: spool,
+    // What S3's trouble held up is sent at the end, however slow the machine.
+    FLUSH_TIMEOUT_MS: "120000",
   };
 });
 

@@ -45,7 +45,7 @@ const COLUMNS: Column<AccessEntry>[] = [
   {
     id: "reason",
     header: "Reason",
-    width: 20,
+    width: 18,
     cell: ({ reason }) => reason ?? "–",
     title: ({ reason }) => reason,
   },
@@ -53,7 +53,7 @@ const COLUMNS: Column<AccessEntry>[] = [
   {
     id: "record",
     header: "Record",
-    width: 7,
+    width: 9,
     cell: ({ requestId, at }) => (
       <Link
         to="/records/$id"

@@ -24,7 +24,7 @@ export const axes = (colours: Colours, zone: Zone) => ({
   tzDate: (time: number) =>
     zone === "utc" ? UPlot.tzDate(new Date(time * 1000), "Etc/UTC") : new Date(time * 1000),
   legend: { show: false },
-  padding: [8, 8, 0, 0] as UPlot.Padding,
+  padding: [8, 16, 0, 0] as UPlot.Padding,
   times: TIMES,
   axis: {
     stroke: colours.muted,

@@ -28,7 +28,9 @@ export default function SpendChart({ series, zone }: { series: Series; zone: Zon
           { ...axis, values: times },
           {
             ...axis,
-            size: 60,
+            // As wide as its longest figure: sums may be fractions of a cent.
+            size: (_: UPlot, values: string[] | null) =>
+              Math.max(60, 18 + 6.5 * Math.max(0, ...(values ?? []).map(({ length }) => length))),
             values: (_: UPlot, ticks: number[]) => ticks.map((tick) => Format.dollars(tick)),
           },
         ],
