@@ -5,6 +5,7 @@ import { type Logger, pino } from "pino";
 import { Pool } from "undici";
 import { Capture } from "./capture.ts";
 import type { Config } from "./config.ts";
+import { drain } from "./drain.ts";
 import type { Exchange } from "./exchange.ts";
 import { linger } from "./linger.ts";
 import { loggedError } from "./logged-error.ts";
@@ -86,18 +87,8 @@ export class ModelProxy {
   /** Lets open requests end, for as long as is given; then ends them. Uploads what the spool holds. */
   async close(): Promise<void> {
     this.draining = true;
-    const deadline = new Promise<"late">((done) =>
-      setTimeout(() => done("late"), this.config.DRAIN_TIMEOUT_MS).unref(),
-    );
-    if ((await Promise.race([this.#idle(), deadline])) === "late") {
-      this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of this.#exchanges) exchange.interrupt();
-    }
+    await drain(this.#exchanges, this.config.DRAIN_TIMEOUT_MS, this.log);
     await this.pool.destroy();
     await this.capture.close(this.config.FLUSH_TIMEOUT_MS);
-  }
-
-  async #idle(): Promise<void> {
-    while (this.#exchanges.size > 0) await new Promise((done) => setTimeout(done, 20));
   }
 }

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { ApiError } from "@central-llm/core/api-error";
 import { type Logger, pino } from "pino";
 import { Capture } from "../capture.ts";
+import { drain } from "../drain.ts";
 import { loggedError } from "../logged-error.ts";
 import { Metrics } from "../metrics.ts";
 import { type Openable, OpenList } from "../open-list.ts";
@@ -174,14 +175,7 @@ export class Gateway {
   async close(): Promise<void> {
     this.draining = true;
     const { DRAIN_TIMEOUT_MS, FLUSH_TIMEOUT_MS } = this.config;
-    const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-    while (this.#exchanges.size > 0 && performance.now() < deadline) {
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    if (this.#exchanges.size > 0) {
-      this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of this.#exchanges) exchange.interrupt();
-    }
+    await drain(this.#exchanges, DRAIN_TIMEOUT_MS, this.log);
     // Together: a database that is away must not take the time from the objects, which go to S3.
     const [unbooked] = await Promise.all([
       this.ledger.close(FLUSH_TIMEOUT_MS),

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type Logger, pino } from "pino";
 import { Pool } from "undici";
 import { Capture } from "../capture.ts";
+import { drain } from "../drain.ts";
 import { type Database, openDatabase } from "../gateway/database.ts";
 import type { GatewayExchange } from "../gateway/gateway.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
@@ -121,14 +122,7 @@ export class LitellmGateway {
   async close(): Promise<void> {
     this.draining = true;
     const { DRAIN_TIMEOUT_MS, FLUSH_TIMEOUT_MS } = this.config;
-    const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-    while (this.#exchanges.size > 0 && performance.now() < deadline) {
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    if (this.#exchanges.size > 0) {
-      this.log.warn({ open: this.#exchanges.size }, "Requests are cut off: the time to drain is over");
-      for (const exchange of this.#exchanges) exchange.interrupt();
-    }
+    await drain(this.#exchanges, DRAIN_TIMEOUT_MS, this.log);
     await this.pool.destroy();
     this.guard.destroy();
     await this.capture.close(FLUSH_TIMEOUT_MS);
