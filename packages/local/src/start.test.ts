@@ -287,7 +287,7 @@ test("brings up the gateway: the printed line works, and its keys, spend and rec
     return rows;
   };
   await expect.poll(() => spent(first)).toEqual([{ user: "demo", spend: expect.any(Number) }]);
-  await expect.poll(async () => (await rows(first, "unknown")).length).toBe(1);
+  await expect.poll(async () => (await rows(first, "smoke-test")).length).toBe(1);
   const server = descendants(first.child.pid ?? 0).find((p) => /postgres -D/.test(p.command));
   process.kill(server?.pid ?? 0, "SIGKILL");
   await expect.poll(() => first.output).toContain("postgres is up again");

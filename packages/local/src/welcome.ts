@@ -41,7 +41,7 @@ export function welcome(
     "-H 'x-llm-source: smoke-test' -H 'x-llm-user: qa' -H 'x-llm-request-type: chat' " +
     `-d '{"model":"ministral-8b-instruct","messages":[{"role":"user","content":"ping"}],"max_tokens":16}'`;
   const gatewayCurl =
-    `curl -sS ${GATEWAY_URL}/v1/chat/completions -H 'authorization: Bearer ${GATEWAY_API_KEY}' -H 'content-type: application/json' ` +
+    `curl -sS ${GATEWAY_URL}/v1/chat/completions -H 'authorization: Bearer ${GATEWAY_API_KEY}' -H 'content-type: application/json' -H 'x-llm-source: smoke-test' ` +
     `-d '{"model":"claude-3-5-sonnet","messages":[{"role":"user","content":"ping"}]}'`;
   return [
     "",
@@ -57,7 +57,7 @@ export function welcome(
     "",
     gatewayCurl,
     "",
-    "A second later the call is in the audit trail: npm run central-llm -- query --project smoke-test",
+    "A second later the calls are in the audit trail: npm run central-llm -- query --project smoke-test",
     "A realistic mix of calls: npm run demo. Ctrl-C stops everything.",
     "",
   ].join("\n");
