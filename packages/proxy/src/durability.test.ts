@@ -393,12 +393,19 @@ test("a backlog over its quota: mode spool serves and leaves a gap that is seen,
 
   const { url } = await start({ SPOOL_MAX_BYTES: "20000" });
   for (let index = 0; index < 10; index++) expect(await ask(url, `q-${index}`)).toBe(200);
-  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/audit_records_lost_total [1-9]/);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const lost = Number(/^audit_records_lost_total (\d+)$/m.exec(metrics)?.[1]);
+  expect(lost).toBeGreaterThan(0);
   aws.setFault(undefined);
   await expect.poll(async () => (await fetch(`${url}/metrics`)).text()).toMatch(/audit_spool_bytes 0/);
   expect(await ask(url, "later")).toBe(200);
   await drain();
   const records = await trail.all();
   expect(records.map(({ record }) => record.clientRequestId)).toContain("later");
-  expect(chainProblems(records)).toEqual([expect.stringMatching(/\d+ follows where \d+ should/)]);
+  // A record that is some bytes shorter may still find room between two that did not: there may be more than one gap.
+  const missing = chainProblems(records).map((problem) => {
+    const [, came, due] = / (\d+) follows where (\d+) should$/.exec(problem) ?? [];
+    return Number(came) - Number(due);
+  });
+  expect(missing.reduce((sum, count) => sum + count, 0)).toBe(lost);
 });
