@@ -2,6 +2,7 @@
  * The audit's end on the data path: intents and ends go to the spool; a worker thread takes them to S3. Sequence numbers are
  * given here, one per record, also to a record that finds no room: the gap tells of it.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { isSafeRequestId, objectKey } from "@central-llm/core/audit-key";
 import type { Logger } from "pino";
 import type { CommonConfig } from "./config.ts";
@@ -17,6 +18,8 @@ import { newWriter } from "./writer.ts";
 /** Client-chosen names seen lately by this process; older ones are caught when they are looked up in S3. */
 const REMEMBERED_NAMES = 50_000;
 const NOTHING: readonly Buffer[] = [];
+/** How long a start waits for S3 to hear of the new writer. Without S3 it goes on: what it is asked waits in the spool. */
+const INTRODUCTION_MS = 3_000;
 
 /** A request between its intent and its end. */
 export interface Open extends Openable {
@@ -100,6 +103,10 @@ export class Capture {
     uploader.onNameTaken = (id) => {
       for (const taken of open) if (taken.id === id) taken.name = id;
     };
+    const late = new AbortController();
+    const patience = delay(INTRODUCTION_MS, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([uploader.introduced, patience]);
+    late.abort();
     return capture;
   }
 

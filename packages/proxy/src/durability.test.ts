@@ -168,9 +168,10 @@ test("records lost with their disk are seen: the writer's last statement numbers
 
   const lost = await start();
   const writer = (await readdir(spool)).at(-1) ?? "";
+  // It was introduced before it took a request: who dies at once is known.
+  expect((await trail.statements()).map((said) => said.writer)).toContain(writer);
   await ask(lost.url, "d");
   await trail.waitFor(4);
-  await expect.poll(async () => (await trail.statements()).map((said) => said.writer)).toContain(writer);
   aws.setFault(({ operation, url: path }) =>
     operation === "s3.PutObject" && path.includes("/logs/") ? "reset" : undefined,
   );
@@ -223,6 +224,20 @@ test("a living writer says how far it has numbered, as that grows", async () => 
     await ask(url, `n-${number}`);
     await expect.poll(numbers).toContain(number);
   }
+  await drain();
+});
+
+test("a writer that S3 could not be told of starts all the same, and is made known a moment later", async () => {
+  let refusals = 1;
+  aws.setFault(({ operation, url: path }) =>
+    operation === "s3.PutObject" && path.includes("/writers/") && refusals-- > 0
+      ? { status: 503 }
+      : undefined,
+  );
+  const { url } = await start({ AUDIT_STATEMENT_EVERY_MS: "600000" });
+  expect(await trail.statements()).toEqual([]);
+  expect(await ask(url, "a")).toBe(200);
+  await expect.poll(async () => (await trail.statements()).length).toBe(1);
   await drain();
 });
 

@@ -27,6 +27,9 @@ export class UploaderThread {
   #oldest: number | null = null;
   onProgress: (progress: Progress) => void = () => {};
   onNameTaken: (id: string) => void = () => {};
+  /** Resolves when S3 has heard of this writer, or could not be told so at once. */
+  readonly introduced: Promise<void>;
+  #onIntroduced: () => void = () => {};
 
   constructor(config: CommonConfig, parts: Parts) {
     this.#parts = parts;
@@ -51,6 +54,9 @@ export class UploaderThread {
     };
     parts.metrics.sources.spoolAge = () =>
       this.#oldest === null ? 0 : Math.max(0, Date.now() - this.#oldest) / 1000;
+    this.introduced = new Promise((done) => {
+      this.#onIntroduced = done;
+    });
     this.#start();
   }
 
@@ -108,6 +114,8 @@ export class UploaderThread {
         return log[message.level](message.fields, message.message);
       case "name-taken":
         return this.onNameTaken(message.id);
+      case "introduced":
+        return this.#onIntroduced();
       case "progress":
         this.#oldest = message.oldest;
         metrics.uploads.inc(message.uploads);

@@ -49,6 +49,8 @@ export interface Progress {
 export type FromUploader =
   | Progress
   | { kind: "name-taken"; id: string }
+  /** S3 has heard of this writer, or could not be told so at once. */
+  | { kind: "introduced" }
   | { kind: "log"; level: "info" | "warn" | "error"; message: string; fields: Record<string, unknown> };
 
 const HOUSEKEEPING_MS = 200;
@@ -192,8 +194,9 @@ async function closed(statements: WriterStatements, sequence: number): Promise<b
 async function uploadOwn(): Promise<void> {
   const own = await upload(data.writer, data.directory);
   const statements = statementsOf(data.writer);
-  // A writer that dies at once shall have been known.
-  statements.open(watermark.sequence).catch(silent);
+  // Before it is given anything to lose: of a writer that nobody has heard of, nobody can say that it fell silent.
+  const introduced = statements.open(watermark.sequence).catch(silent);
+  void introduced.then(() => send({ kind: "introduced" }));
   // By a timer, not by the loop below: the loop stands still while S3 does.
   const housekeeping = setInterval(() => {
     accessLog?.flush();

@@ -10,25 +10,39 @@ export interface StatementOptions {
   everyMs: number;
 }
 
+/** Until a statement that was not confirmed is made again. */
+const RETRY_MS = 1_000;
+
 export class WriterStatements {
   readonly #store: ObjectStore;
   readonly #options: StatementOptions;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  /** On performance.now()'s clock. */
+  #dueAt = Number.NEGATIVE_INFINITY;
   #said = -1;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(store: ObjectStore, options: StatementOptions) {
     this.#store = store;
     this.#options = options;
   }
 
-  /** Says it when it is due. @throws StoreError when S3 did not confirm; it is due again at the next call */
+  /** Says it when it is due. @throws StoreError when S3 did not confirm; it is due again a second later */
   async open(sequence: number): Promise<void> {
-    const since = performance.now() - this.#saidAt;
+    const now = performance.now();
     // Well within the silence that readers allow.
-    if (sequence === this.#said ? since < MAX_SILENCE_MS / 3 : since < this.#options.everyMs) return;
-    this.#saidAt = performance.now();
-    await this.#say("open", sequence);
-    this.#said = sequence;
+    const isKnown = sequence === this.#said && now - this.#saidAt < MAX_SILENCE_MS / 3;
+    if (isKnown || now < this.#dueAt) return;
+    const { everyMs } = this.#options;
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    try {
+      await this.#say("open", sequence);
+      this.#said = sequence;
+      this.#saidAt = now;
+      this.#dueAt = now + everyMs;
+    } catch (error) {
+      this.#dueAt = performance.now() + Math.min(RETRY_MS, everyMs);
+      throw error;
+    }
   }
 
   closed(sequence: number): Promise<void> {

@@ -24,7 +24,9 @@ test("the whole central path under load and faults: every answer has its object 
   const { gaps, silent } = evidence.reconciled;
   const lost = Object.groupBy(ledger.lost, ({ life }) => life.writer);
   const counts = Object.entries(lost).map(([writer, entries]) => `${writer} lost ${entries?.length}`);
-  expect(ledger.broken, JSON.stringify({ counts, gaps, silent, journal: evidence.journal })).toEqual([]);
+  const missing = ledger.missing.map(({ life, ending }) => `${life.writer}: ${ending}`);
+  const told = JSON.stringify({ missing, counts, gaps, silent, journal: evidence.journal });
+  expect(ledger.broken, told).toEqual([]);
   expect(evidence.book.count("answered")).toBeGreaterThan(100);
   expect(evidence.objects.length).toBe(evidence.rows.length);
   expect(evidence.journal.length).toBeGreaterThan(3);
