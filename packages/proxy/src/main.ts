@@ -1,5 +1,13 @@
 /** The proxy as a program: PROFILE says which, the environment configures it, SIGTERM and SIGINT drain it. */
+import { setFlagsFromString } from "node:v8";
 import type { RunningProxy } from "./http-listener.ts";
+
+/**
+ * V8 would learn to make what often outlives a young collection in the old generation at once. On a data path that learns wrong: a
+ * request under way outlives some collection or other, and what is made there keeps all that hangs on it from being freed young
+ * (docs/performance.md). NODE_OPTIONS does not take this one.
+ */
+setFlagsFromString("--no-allocation-site-pretenuring");
 
 let proxy: RunningProxy | null = null;
 let stopping = false;

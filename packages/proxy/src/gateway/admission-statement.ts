@@ -13,6 +13,8 @@ const Answer = z.object({
   ample: z.boolean().optional(),
 });
 export type Answer = z.infer<typeof Answer>;
+/** Made once: making a schema costs more than what it checks here. */
+const Answers = z.array(Answer);
 
 const INTERVALS = "$1, make_interval(secs => $2), make_interval(secs => $3)";
 const ADMIT = `SELECT central_llm.admit(${INTERVALS}, $4) AS answers`;
@@ -61,5 +63,5 @@ export async function decide(
         }
       : { name: "admit", text: ADMIT, values: [...asking, JSON.stringify(wanted)] },
   );
-  return z.array(Answer).parse(result.rows[0].answers);
+  return Answers.parse(result.rows[0].answers);
 }

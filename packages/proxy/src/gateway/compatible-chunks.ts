@@ -1,17 +1,17 @@
 /** Reads an OpenAI-compatible server's stream of chunks, and tells one that ended from one that broke off. */
-import type { Readable } from "node:stream";
 import { EventBlocks } from "../event-blocks.ts";
 import { parseEvents } from "../server-sent-events.ts";
 import { parseObject } from "../stream-assembly.ts";
+import type { AnswerBody } from "../upstream-call.ts";
 import { badAnswer } from "./compatible-error.ts";
 import type { Json } from "./model-route.ts";
 
 /** The parsed `data:` of each event. @param refusal what an event with an `error` becomes @throws UpstreamError */
 export async function* chunksOf(
-  body: Readable,
+  body: AnswerBody,
   refusal: (status: number, text: string) => Error,
 ): AsyncGenerator<Json> {
-  const pieces: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+  const pieces = body[Symbol.asyncIterator]();
   const blocks = new EventBlocks();
   const open = new Set<unknown>();
   try {

@@ -3,11 +3,12 @@
  * Bedrock's, the caller's abort, and errors in the callers' words. A server's key goes into its header and nowhere else.
  */
 import type { CompatibleTarget } from "@central-llm/core/model";
-import { type Dispatcher, Pool } from "undici";
+import { Pool } from "undici";
 import { boundedBody } from "../bounded-body.ts";
 import type { BufferBudget } from "../request-body.ts";
 import { parseObject } from "../stream-assembly.ts";
 import { passOn, type Trace } from "../trace-context.ts";
+import { type AnswerBody, callUpstream, type UpstreamAnswer } from "../upstream-call.ts";
 import { chunksOf, errorIn } from "./compatible-chunks.ts";
 import { badAnswer, refusedByServer, tooLargeAnswer } from "./compatible-error.ts";
 import type { Json } from "./model-route.ts";
@@ -108,17 +109,15 @@ export class CompatibleClient {
     told: ToldUpstream,
     signal: AbortSignal,
     accept: string,
-  ): Promise<Dispatcher.ResponseData> {
+  ): Promise<UpstreamAnswer> {
     const url = new URL(target.url);
-    const answer = await this.#pool(url.origin).request({
+    const answer = await callUpstream(this.#pool(url.origin), {
       method: "POST",
       path: `${url.pathname.replace(/\/$/, "")}${path}`,
       headers: this.#headers(target, told, accept),
       body,
       signal,
     });
-    // Who reads it is told by the reading; an answer that nobody reads any more must not end the process.
-    answer.body.on("error", () => {});
     if (answer.statusCode === 200 && IDENTITY.has(single(answer.headers["content-encoding"]))) return answer;
     if (answer.statusCode === 200) {
       answer.body.destroy();
@@ -176,12 +175,12 @@ const single = (value: string | string[] | undefined) => (Array.isArray(value) ?
 /** Names of users and projects may hold what no header can. */
 const asHeader = (text: string) => (/^[\x21-\x7e]+$/.test(text) ? text : encodeURIComponent(text));
 
-async function beginning(body: Dispatcher.ResponseData["body"]): Promise<string> {
+async function beginning(body: AnswerBody): Promise<string> {
   const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of body) {
-    pieces.push(piece as Buffer);
-    length += (piece as Buffer).length;
+    pieces.push(piece);
+    length += piece.length;
     if (length >= MAX_REFUSAL_BYTES) break; // Leaving the loop ends the answer.
   }
   return Buffer.concat(pieces).toString("utf8", 0, MAX_REFUSAL_BYTES);

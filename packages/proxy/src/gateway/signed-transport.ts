@@ -6,8 +6,9 @@ import { hash } from "node:crypto";
 import type { ConverseResponse, CountTokensRequest } from "@aws-sdk/client-bedrock-runtime";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { BedrockTarget } from "@central-llm/core/model";
-import { type Dispatcher, Pool } from "undici";
+import { Pool } from "undici";
 import { AwsSigner } from "../aws-signature.ts";
+import { callUpstream, type UpstreamAnswer } from "../upstream-call.ts";
 import type { BedrockTransport, Invoked, TransportSettings } from "./bedrock-transport.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { ConverseInput, StreamEvent } from "./translation.ts";
@@ -37,7 +38,7 @@ export class SignedTransport implements BedrockTransport {
     signal: AbortSignal,
   ): Promise<ConverseResponse> {
     const { body } = await this.#post(target, target.modelId, "converse", input, signal);
-    const output = (await body.json()) as ConverseResponse;
+    const output = JSON.parse(await body.text()) as ConverseResponse;
     for (const block of output.output?.message?.content ?? []) decodeBytes(block.reasoningContent);
     return output;
   }
@@ -49,14 +50,17 @@ export class SignedTransport implements BedrockTransport {
 
   async countTokens(target: BedrockTarget, { modelId = "", input }: CountTokensRequest, signal: AbortSignal) {
     const { body } = await this.#post(target, modelId, "count-tokens", { input }, signal);
-    const { inputTokens = 0 } = (await body.json()) as { inputTokens?: number };
+    const { inputTokens = 0 } = JSON.parse(await body.text()) as { inputTokens?: number };
     return inputTokens;
   }
 
   async invoke(target: BedrockTarget, request: object, signal: AbortSignal): Promise<Invoked> {
     const { body, headers } = await this.#post(target, target.modelId, "invoke", request, signal);
     const count = headers["x-amzn-bedrock-input-token-count"];
-    return { json: await body.json(), inputTokens: typeof count === "string" ? Number(count) : null };
+    return {
+      json: JSON.parse(await body.text()),
+      inputTokens: typeof count === "string" ? Number(count) : null,
+    };
   }
 
   destroy(): void {
@@ -69,7 +73,7 @@ export class SignedTransport implements BedrockTransport {
     operation: string,
     request: object,
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
+  ): Promise<UpstreamAnswer> {
     const { pool, host, prefix, signer } = this.#region(region);
     const path = `${prefix}/model/${escaped(modelId)}/${operation}`;
     const body = JSON.stringify(request, encodeBytes);
@@ -82,12 +86,12 @@ export class SignedTransport implements BedrockTransport {
     const credentials =
       typeof this.#credentials === "function" ? await this.#credentials() : this.#credentials;
     const signed = signer.sign("POST", path, headers, credentials, Date.now() + this.#skewMs);
-    const response = await pool.request({ method: "POST", path, headers: signed, body, signal });
+    const response = await callUpstream(pool, { method: "POST", path, headers: signed, body, signal });
     if (response.statusCode === 200) return response;
     throw await this.#refusal(response);
   }
 
-  async #refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Error> {
+  async #refusal({ statusCode, headers, body }: UpstreamAnswer): Promise<Error> {
     const text = await body.text();
     const parsed = parse(text);
     const error = new Error(parsed.message ?? parsed.Message ?? "");
