@@ -15,6 +15,7 @@ import {
   withFormat,
   write,
 } from "./report-output.ts";
+import { spendReconcileCommand } from "./spend-reconcile.ts";
 
 const EXAMPLES = `
 GATEWAY_URL and LITELLM_MASTER_KEY say which gateway, and as whom. Days are UTC days; requests count on the day they began.
@@ -22,6 +23,7 @@ GATEWAY_URL and LITELLM_MASTER_KEY say which gateway, and as whom. Days are UTC 
 Examples:
   central-llm spend users
   central-llm spend budgets --json
+  central-llm spend reconcile --from 7d
   central-llm spend totals --by team,day --from 2026-11-01 --to 2026-11-30 --format csv > november.csv
 `;
 
@@ -112,7 +114,7 @@ export function spendCommand(): Command {
         .option("--to <day>", "last day, included", day, day("now")),
     ).action(withGateway(totals)),
   );
-  return spend;
+  return spend.addCommand(spendReconcileCommand());
 }
 
 const day = (text: string) => Argument.instant(text).slice(0, "2026-11-21".length);

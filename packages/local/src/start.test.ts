@@ -15,6 +15,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { clientSettings } from "./audit-platform.ts";
 import { compileCache } from "./compile-cache.ts";
 import { portsAt, takenPorts } from "./local-ports.ts";
+import { descendants } from "./testing/descendants.ts";
 import { freeOffset, type Instance, LocalPlatforms } from "./testing/local-platform.ts";
 
 let folder: string;
@@ -26,17 +27,6 @@ beforeAll(async () => {
 });
 afterEach(() => platforms.killAll());
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** Processes below this one, by command line. */
-function descendants(of: number): { pid: number; command: string }[] {
-  const all = execFileSync("ps", ["-ax", "-o", "pid=,ppid=,command="], { encoding: "utf8" })
-    .split("\n")
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .flatMap((m) => (m ? [{ pid: Number(m[1]), parent: Number(m[2]), command: m[3] ?? "" }] : []));
-  const below = (parent: number): typeof all =>
-    all.filter((p) => p.parent === parent).flatMap((p) => [p, ...below(p.pid)]);
-  return below(of).filter((p) => !p.command.startsWith("ps "));
-}
 
 function alive(pids: number[]): number[] {
   return pids.filter((pid) => {

@@ -22,7 +22,7 @@ export interface AdminAction {
   actor: Actor;
   /** `key.generate`, `user.delete` … */
   action: string;
-  target: { kind: "key" | "user" | "team"; id: string; alias: string | null };
+  target: { kind: "key" | "user" | "team" | "spend"; id: string; alias: string | null };
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
 }

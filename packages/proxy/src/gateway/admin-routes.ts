@@ -6,6 +6,7 @@ import * as KeyListing from "./key-listing.ts";
 import { regenerateKey } from "./key-rotation.ts";
 import { callableModels, modelInfo, openAiList } from "./model-listing.ts";
 import * as Reports from "./report-admin.ts";
+import * as SpendReconcile from "./spend-reconcile.ts";
 import * as Teams from "./team-admin.ts";
 import * as Users from "./user-admin.ts";
 
@@ -49,6 +50,8 @@ export const ROUTES: Record<string, Route> = {
   "GET /spend/report/models": master(Reports.requestsByModel),
   "GET /spend/report/budgets": master(Reports.keysNearBudget),
   "GET /spend/report/active-users": master(Reports.activeUsers),
+  "POST /spend/unbooked": master(SpendReconcile.unbooked),
+  "POST /spend/book": master(SpendReconcile.book),
   "GET /global/spend/report": master(Reports.globalReport),
   "GET /v1/models": anyKey(models),
   "GET /models": anyKey(models),

@@ -122,4 +122,6 @@ export const answeredBy = (model: Model | null) =>
   model === null ? { served: null } : { served: servedName(model), provider: model.target.provider };
 
 export const apiBase = ({ target }: Model) =>
-  target.provider === "bedrock" ? `https://bedrock-runtime.${target.region}.amazonaws.com` : target.url;
+  target.provider === "bedrock" ? bedrockBase(target.region) : target.url;
+
+export const bedrockBase = (region: string) => `https://bedrock-runtime.${region}.amazonaws.com`;

@@ -195,7 +195,8 @@ const FLUSH =
 
 const integer = (value: number) => Math.min(MAX_INTEGER, Math.max(0, Math.round(value)));
 
-function spendRow(reservation: Reservation, usage: Usage): Record<string, unknown> {
+/** The entry of `central_llm.settle` for it. */
+export function spendRow(reservation: Reservation, usage: Usage): Record<string, unknown> {
   const promptTokens = integer(usage.promptTokens);
   const completionTokens = integer(usage.completionTokens);
   const instant = (epochMs: number | null | undefined) =>
