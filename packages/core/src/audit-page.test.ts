@@ -14,6 +14,8 @@ const DAY_MS = 86_400_000;
 const ROWS_A_DAY = 2_200;
 const MIXED = { from: "2026-11-24T00:00:00.000Z", to: "2026-11-25T00:00:00.000Z" };
 const OUTAGE = { from: MIXED.to, to: "2026-11-26T00:00:00.000Z" };
+/** Two of three rows are the console's own: somebody looks around at night. */
+const QUIET = { from: "2026-11-28T00:00:00.000Z", to: "2026-11-29T00:00:00.000Z" };
 const BOTH = { from: MIXED.from, to: OUTAGE.to };
 
 /** A small generator of its own, so that a failure can be repeated. */
@@ -33,10 +35,16 @@ const STATUSES = {
 const MODELS = ["gpt-x", "ministral", "claude"];
 const PROJECTS = ["big", "big", "big", "small"];
 
-function record(next: () => number, at: number, begin: string, statuses: readonly number[]): AuditRecord {
+function record(
+  next: () => number,
+  at: number,
+  begin: string,
+  statuses: readonly number[],
+  accesses = 0.05,
+): AuditRecord {
   // Of a client's choice and not at random, so that each run has the same shards.
   const requestId = `job-${begin.slice(0, 10)}-${at}`;
-  const isAccess = next() < 0.05;
+  const isAccess = next() < accesses;
   return sample({
     requestId,
     clientRequestId: requestId,
@@ -74,6 +82,7 @@ beforeAll(async () => {
   const next = random(6);
   for (let at = 0; at < ROWS_A_DAY; at++) records.push(record(next, at, MIXED.from, STATUSES.mixed));
   for (let at = 0; at < ROWS_A_DAY; at++) records.push(record(next, at, OUTAGE.from, STATUSES.outage));
+  for (let at = 0; at < 600; at++) records.push(record(next, at, QUIET.from, STATUSES.mixed, 0.66));
   const rows = records.map((one) =>
     AuditRow.fromStored({ ...one, legacy: false }, { bucket: "b", key: "k" }, { maxPreviewChars: 64 }),
   );
@@ -142,6 +151,15 @@ describe.each([
     });
   },
 );
+
+test("pages are full, too, when there are more accesses to the trail than calls", async () => {
+  const pages = await pagesOf({ filter: {}, span: QUIET, limit: () => 50 });
+  expect(pages.flatMap(({ rows }) => rows)).toHaveLength(
+    records.filter((one) => isListed(one, QUIET)).length,
+  );
+  for (const { queries } of pages) expect(queries).toBe(12);
+  for (const { rows } of pages.slice(0, -1)) expect(rows).toHaveLength(50);
+});
 
 const CLASS = (one: AuditRecord) => `${Math.floor(one.statusCode / 100)}xx`;
 /** Conditions in their own words, to be put together at random. */

@@ -50,7 +50,7 @@ export interface SearchPage {
 const BATCH = 100;
 /** Candidates of a round, some more when they cost nothing. */
 const WIDE = 500;
-/** Where each costs more: whole rows for the sake of their previews, and `slowest`, which reads much of each day. */
+/** Where each costs more (whole rows for the sake of their previews, and `slowest`, which reads much of each day), or few are left out. */
 const LESS_WIDE = 200;
 export const QUERIES_A_SHARD = 3;
 
@@ -93,8 +93,13 @@ export async function page(
   };
   let position = cursor ? Cursor.decode(search, cursor) : null;
   const most = Math.max(limit, text !== undefined || query.by === "slowest" ? LESS_WIDE : WIDE);
-  // Where a page has one round, that must do: it is wide when rows will be left out.
-  let round = 2 * aRound > allowed && !isDecided(query, search.filter) ? most : limit;
+  let round = limit;
+  // Where a page has one round, that must do: it is wide when rows will be left out. Of every project some always are, the
+  // console's own records, and there may be more of them than calls.
+  if (2 * aRound > allowed) {
+    if (!isDecided(query, search.filter)) round = most;
+    else if (query.by === "all") round = Math.max(limit, LESS_WIDE);
+  }
   do {
     const read = await AuditQuery.page(table, query, {
       limit: round,

@@ -8,6 +8,7 @@ import { ConsoleStage, keyOf } from "./console-stage.ts";
 import { findingCalls } from "./finding-calls.ts";
 import { operating } from "./operating.ts";
 import { readingARecord } from "./reading-a-record.ts";
+import { searchingOn } from "./searching-on.ts";
 import { BROKEN, records, repaired } from "./seed.ts";
 import { signingIn } from "./signing-in.ts";
 
@@ -29,6 +30,7 @@ afterAll(() => console_?.stop());
 
 signingIn(stage);
 findingCalls(stage);
+searchingOn(stage);
 readingARecord(stage);
 operating(stage);
 appearance(stage);
