@@ -1,4 +1,5 @@
 /** The table of `bench/console`, made once: rows straight into the store, then their rollups by the function's own code. */
+import { hash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -12,12 +13,15 @@ import { DAYS, fill } from "./console-rows.ts";
 
 export interface Prepared {
   rows: number;
+  /** Of the table's keys and indexes: a table of an older version's goes. */
+  definition: string;
   /** Epoch milliseconds: the newest row's time. */
   end: number;
   filledIn: number;
   countedIn: number;
 }
 
+const DEFINITION = hash("sha256", JSON.stringify(AUDIT_TABLE)).slice(0, 16);
 const DAY_MS = 86_400_000;
 const MINUTE = 60_000;
 const SHOWN_EVERY_MS = 10_000;
@@ -27,14 +31,14 @@ const seconds = (since: number) => Math.round((performance.now() - since) / 1000
 const count = (rows: number) => rows.toLocaleString("en");
 
 /**
- * A table that was finished with as many rows in the folder is taken as it is; another one goes.
+ * A table of this definition that was finished with as many rows in the folder is taken as it is; another one goes.
  * @throws Error when the folder holds something that is no table of ours
  */
 export async function prepare(dataDir: string, rows: number): Promise<Prepared> {
   const note = join(dataDir, "prepared.json");
   if (existsSync(note)) {
     const known: Prepared = JSON.parse(readFileSync(note, "utf8"));
-    if (known.rows === rows) {
+    if (known.rows === rows && known.definition === DEFINITION) {
       say(`takes the ${count(rows)} rows in ${dataDir}`);
       return known;
     }
@@ -47,7 +51,7 @@ export async function prepare(dataDir: string, rows: number): Promise<Prepared> 
   const end = Math.floor(Date.now() / MINUTE) * MINUTE;
   const filledIn = await fillTable(dataDir, rows, end);
   const countedIn = await countRollups(dataDir, end);
-  const prepared = { rows, end, filledIn, countedIn };
+  const prepared = { rows, definition: DEFINITION, end, filledIn, countedIn };
   writeFileSync(note, JSON.stringify(prepared));
   return prepared;
 }

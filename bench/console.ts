@@ -203,10 +203,16 @@ lines.push(await list("a project, previews", { project: "project-1" }, week, { p
 lines.push(await list("a user, previews", users, week, { previews: "true" }));
 lines.push(await list("slowest of a project, a day", { project: "project-0" }, day, { sort: "slowest" }));
 lines.push(await list("slowest of a project, a week", { project: "project-0" }, week, { sort: "slowest" }));
+lines.push(
+  await list("slowest of a project and a model, a day", { project: "project-0", model: "gpt-4o" }, day, {
+    sort: "slowest",
+  }),
+);
 lines.push(await list("everything", {}));
 lines.push(await list("everything, page 200", {}, week, {}, await deep({}, 200)));
 lines.push(await list("everything of a model", { model: "gpt-4o" }));
 lines.push(await list("text that few have", { text: "no such words" }, week));
+lines.push(await list("a project, text that few have", { project: "project-1", text: "no such words" }));
 
 const windowOf = (span: typeof week) => RollupQuery.windowOf(Date.parse(span.from), Date.parse(span.to));
 const series = (

@@ -25,7 +25,7 @@ export interface Estimate {
 /** A month's use that estimates assume. */
 export const USE = {
   requests: 1_000_000,
-  /** Base row and four index rows at most, each below 1 KB, the base row up to 4 KB. */
+  /** Three units of the base row, one for each of three indexes, one for a sparse one: an id of the client's or a failure. */
   writeUnitsARequest: 7,
   objectKb: 4,
   logGb: 20,

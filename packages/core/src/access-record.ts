@@ -60,6 +60,7 @@ export function accessRecord(
     receivedAt: new Date(at.received).toISOString(),
     completedAt: new Date(at.completed).toISOString(),
     latencyMs: at.completed - at.received,
+    queueTimeMs: null,
     timeToFirstTokenMs: null,
     statusCode: 200,
     outcome: "completed",

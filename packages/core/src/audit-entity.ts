@@ -1,6 +1,12 @@
 /** The audit table's entity in ElectroDB's terms. Private to core: others use `audit-table.ts`. */
 import { Entity } from "electrodb";
-import { PROJECT_LATENCY, REQUEST_ID, STATUS_TIME, USER_TIME } from "./audit-table-definition.ts";
+import {
+  FAILURE_TIME,
+  PROJECT_LATENCY,
+  REQUEST_ID,
+  STATUS_TIME,
+  USER_TIME,
+} from "./audit-table-definition.ts";
 
 const text = { type: "string" } as const;
 const required = { type: "string", required: true } as const;
@@ -58,6 +64,8 @@ export function auditEntity(table: string) {
         statusSk: required,
         latencyPk: required,
         latencySk: required,
+        failurePk: text,
+        failureSk: text,
         requestIdPk: text,
       },
       indexes: {
@@ -65,6 +73,12 @@ export function auditEntity(table: string) {
         user: { index: USER_TIME, pk: key("userIdPk"), sk: key("userIdSk") },
         status: { index: STATUS_TIME, pk: key("statusPk"), sk: key("statusSk") },
         latency: { index: PROJECT_LATENCY, pk: key("latencyPk"), sk: key("latencySk") },
+        failure: {
+          index: FAILURE_TIME,
+          pk: key("failurePk"),
+          sk: key("failureSk"),
+          condition: (row: { failurePk?: string }) => row.failurePk !== undefined,
+        },
         request: {
           index: REQUEST_ID,
           pk: key("requestIdPk"),

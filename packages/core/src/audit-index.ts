@@ -47,6 +47,19 @@ export const statusPartition = (day: string, shard: number) => `${day}#${shard}`
 /** Three digits, so that text order is number order; 0 stands for "not recorded". */
 export const statusText = (statusCode: number) => String(statusCode).padStart(3, "0");
 
+/** Rows that are no 200 stand a second time under one of these, by time alone: see docs/decisions/audit-table.md. */
+export const FAILURE_GROUPS = ["4xx", "other"] as const;
+export type FailureGroup = (typeof FAILURE_GROUPS)[number];
+
+/** Null for a 200. What was not recorded (0) and every status outside of 400 to 499 is `other`. */
+export function failureGroup(statusCode: number): FailureGroup | null {
+  if (statusCode === 200) return null;
+  return statusCode >= 400 && statusCode <= 499 ? "4xx" : "other";
+}
+
+export const failurePartition = (group: FailureGroup, day: string, shard: number) =>
+  `${group}#${day}#${shard}`;
+
 export const latencyPartition = (projectId: string, day: string, shard: number) =>
   `${keyName(projectId, MAX_NAME_BYTES)}#${day}#${shard}`;
 
@@ -83,6 +96,7 @@ export function keysOf(row: KeySource) {
   const day = row.receivedAt.slice(0, 10);
   const createdAt = timeKey(row.receivedAt, row.requestId);
   const lookUp = isDerivable(row.requestId, row.receivedAt) ? row.clientRequestId : row.requestId;
+  const group = failureGroup(row.statusCode);
   const sparse = row.accessedId === undefined ? lookUp && keyRequestId(lookUp) : accessKey(row.accessedId);
   return {
     id: projectKey(row.projectId),
@@ -93,6 +107,7 @@ export function keysOf(row: KeySource) {
     statusSk: `${statusText(row.statusCode)}#${createdAt}`,
     latencyPk: latencyPartition(row.projectId, day, shard),
     latencySk: `${latencyText(row.latencyMs)}#${createdAt}`,
+    ...(group === null ? {} : { failurePk: failurePartition(group, day, shard), failureSk: createdAt }),
     ...(sparse === undefined ? {} : { requestIdPk: sparse }),
   };
 }

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import * as Cursor from "./audit-cursor.ts";
 import * as AuditIndex from "./audit-index.ts";
+import * as AuditRanges from "./audit-ranges.ts";
 import type { AuditTable, Item } from "./audit-table.ts";
 import * as IndexPartition from "./index-partition.ts";
 import { type ListedRow, toListed } from "./listed-row.ts";
@@ -53,11 +54,11 @@ export type AuditQuery = z.infer<typeof AuditQuery>;
 export const PageOptions = z.object({
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().nullish(),
-  /** Rows read at a time from each partition; by default `limit`. */
-  chunk: z.int().min(1).max(1_000).optional(),
+  /** Gives the rows beyond `limit`, too, that its queries brought. */
+  surplus: z.boolean().default(false),
   /** Previews, where the rows come from the base table. */
   previews: z.boolean().default(true),
-  /** DynamoDB queries after which a page is handed out as it is. One round over the partitions may pass it. */
+  /** DynamoDB queries: no round over the partitions is begun that would pass them, but the first always is. */
   maxQueries: z.int().positive().default(60),
 });
 export type PageOptions = z.input<typeof PageOptions>;
@@ -78,13 +79,13 @@ export interface Page {
  */
 export async function page(table: AuditTable, input: AuditQuery, options: PageOptions = {}): Promise<Page> {
   const query = AuditQuery.parse(input);
-  const { limit, cursor, maxQueries, previews, chunk = limit } = PageOptions.parse(options);
+  const { limit, cursor, maxQueries, previews, surplus } = PageOptions.parse(options);
   const start = cursor ? Cursor.decode(query, cursor) : null;
   const budget: SortedMerge.Budget = { spent: 0, allowed: maxQueries };
   const { entries, rest } =
     query.by === "slowest"
       ? await slowest(table, query, limit, start, budget)
-      : await newest(table, query, { limit, chunk, brief: !previews }, start, budget);
+      : await newest(table, query, { limit, surplus, brief: !previews }, start, budget);
   return {
     rows: entries.map(({ item }) => toListed(item)),
     cursor: rest === null ? null : Cursor.encode(query, rest),
@@ -93,10 +94,20 @@ export async function page(table: AuditTable, input: AuditQuery, options: PageOp
   };
 }
 
-type TimeQuery = Exclude<AuditQuery, { by: "slowest" }>;
 interface Found {
   entries: IndexPartition.Entry[];
   rest: string | null;
+}
+
+/** Failures are few; a wide round does not read as many of them as of the rest. */
+const MOST_FAILURES = 80;
+
+/** Rows to read at a time of each range: of shards what they hold of a page, and four standard deviations more. */
+function chunkOf(query: AuditRanges.TimeQuery, { index }: AuditRanges.Range, limit: number): number {
+  if (query.by === "project" || query.by === "projects") return limit;
+  const ofShard = Math.ceil(limit / AuditIndex.SHARDS + 1.75 * Math.sqrt(limit));
+  const most = query.by === "all" && index === "failure" ? MOST_FAILURES : limit;
+  return Math.min(ofShard, limit, most);
 }
 
 /** Empty buckets passed in a row double how many are asked at once, up to this. */
@@ -104,24 +115,32 @@ const MAX_BUCKETS_AT_ONCE = 8;
 
 async function newest(
   table: AuditTable,
-  query: TimeQuery,
-  { limit, chunk, brief }: { limit: number; chunk: number; brief: boolean },
+  query: AuditRanges.TimeQuery,
+  { limit, surplus, brief }: { limit: number; surplus: boolean; brief: boolean },
   start: string | null,
   budget: SortedMerge.Budget,
 ): Promise<Found> {
   const end = start !== null && start < query.to ? start : query.to;
   const buckets = bucketsOf(query, end);
   const entries: IndexPartition.Entry[] = [];
+  const round = AuditRanges.queriesARound(query);
   let width = 1;
   for (let i = 0; i < buckets.length; i += width) {
-    if (i > 0) width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE) : 1;
+    if (i > 0) {
+      const affordable = Math.floor((budget.allowed - budget.spent) / round);
+      if (affordable < 1) return { entries, rest: buckets[i]?.upper ?? null };
+      width = entries.length === 0 ? Math.min(width * 2, MAX_BUCKETS_AT_ONCE, affordable) : 1;
+    }
     const group = buckets.slice(i, i + width);
-    if (budget.spent >= budget.allowed) return { entries, rest: group[0]?.upper ?? null };
-    const sources = group.flatMap((bucket) => sourcesOf(table, query, bucket, { chunk, brief }));
-    const taken = await SortedMerge.take(sources, limit - entries.length, budget);
+    const sources = group.flatMap(({ name, lower, upper }) =>
+      AuditRanges.ofBucket(query, name).map((range) =>
+        IndexPartition.source(table, range, { lower, upper, chunk: chunkOf(query, range, limit), brief }),
+      ),
+    );
+    const taken = await SortedMerge.take(sources, limit - entries.length, budget, surplus);
     entries.push(...taken.rows);
     if (taken.rest !== null) return { entries, rest: taken.rest };
-    if (entries.length === limit) {
+    if (entries.length >= limit) {
       const last = entries.at(-1)?.position ?? null;
       return { entries, rest: i + width < buckets.length ? last : null };
     }
@@ -129,51 +148,9 @@ async function newest(
   return { entries, rest: null };
 }
 
-function bucketsOf(query: TimeQuery, end: string): TimeBuckets.Bucket[] {
+function bucketsOf(query: AuditRanges.TimeQuery, end: string): TimeBuckets.Bucket[] {
   if (query.by === "project" || query.by === "projects") return [{ name: "", lower: query.from, upper: end }];
   return query.by === "user" ? TimeBuckets.months(query.from, end) : TimeBuckets.days(query.from, end);
-}
-
-const shards = Array.from({ length: AuditIndex.SHARDS }, (_, shard) => shard);
-
-function sourcesOf(
-  table: AuditTable,
-  query: TimeQuery,
-  bucket: TimeBuckets.Bucket,
-  how: { chunk: number; brief: boolean },
-) {
-  const bounds = { lower: bucket.lower, upper: bucket.upper, ...how };
-  switch (query.by) {
-    case "project":
-      return [IndexPartition.range(table, "project", AuditIndex.projectKey(query.projectId), bounds)];
-    case "projects":
-      return [...new Set(query.projectIds)].map((id) =>
-        IndexPartition.range(table, "project", AuditIndex.projectKey(id), bounds),
-      );
-    case "user":
-      return shards.map((shard) =>
-        IndexPartition.range(
-          table,
-          "user",
-          AuditIndex.userPartition(query.userId, bucket.name, shard),
-          bounds,
-        ),
-      );
-    case "status": {
-      const prefix = `${AuditIndex.statusText(query.statusCode)}#`;
-      return shards.map((shard) =>
-        IndexPartition.range(table, "status", AuditIndex.statusPartition(bucket.name, shard), bounds, prefix),
-      );
-    }
-    default: {
-      const first = query.by === "all" ? 0 : query.statusClass * 100;
-      const last = query.by === "all" ? 999 : first + 99;
-      const statuses = { least: AuditIndex.statusText(first), greatest: AuditIndex.statusText(last) };
-      return shards.map((shard) =>
-        IndexPartition.skipScan(table, AuditIndex.statusPartition(bucket.name, shard), bounds, statuses),
-      );
-    }
-  }
 }
 
 /** Above every latency key: digits, `.` and `#` come before `~`. */
@@ -190,12 +167,14 @@ async function slowest(
   const days = TimeBuckets.days(query.from, query.to);
   const inTime = (item: Item) => item.createdAt >= query.from && item.createdAt < query.to;
   const partitions = days.flatMap(({ name }) =>
-    shards.map((shard) => AuditIndex.latencyPartition(query.projectId, name, shard)),
+    Array.from({ length: AuditIndex.SHARDS }, (_, shard) =>
+      AuditIndex.latencyPartition(query.projectId, name, shard),
+    ),
   );
   const chunk = Math.min(limit, Math.max(10, Math.ceil((4 * limit) / partitions.length)));
   const bounds = { lower: "0", upper: start ?? ABOVE, chunk };
   const sources = partitions.map((partition) =>
-    IndexPartition.range(table, "latency", partition, bounds, "", inTime),
+    IndexPartition.source(table, { index: "latency", partition, accept: inTime }, bounds),
   );
   // Nothing can be handed out before every partition was asked once; the edge days may need a second look.
   budget.allowed = Math.max(budget.allowed, 2 * partitions.length);

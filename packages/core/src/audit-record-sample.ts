@@ -61,6 +61,7 @@ export function sample(changes: Partial<AuditRecord> = {}): AuditRecord {
     receivedAt,
     completedAt: new Date(Date.parse(receivedAt) + 812).toISOString(),
     latencyMs: 812.437,
+    queueTimeMs: 12.4,
     timeToFirstTokenMs: 95.118,
     statusCode: 200,
     outcome: "completed",

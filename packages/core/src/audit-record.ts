@@ -76,6 +76,12 @@ export const AuditRecord = z.object({
   receivedAt: z.iso.datetime({ precision: 3 }),
   completedAt: z.iso.datetime({ precision: 3 }),
   latencyMs: Milliseconds,
+  /**
+   * From receipt until it was first sent to a model: reading the body, limits, the filter, waiting. With retries and fallbacks, the
+   * first of them. Null when no model was sent it, or nobody knows; absent in objects of earlier writers.
+   */
+  queueTimeMs: Milliseconds.nullable().optional(),
+  /** From receipt, as is the latency. */
   timeToFirstTokenMs: Milliseconds.nullable(),
   /** The status that the client got; 499 when it had gone before one was sent. */
   statusCode: z.int().min(100).max(599),

@@ -7,7 +7,7 @@ import type { AuditRecord } from "./audit-record.ts";
 import { chatRequest, chatResponse, requestIdAt, sample } from "./audit-record-sample.ts";
 import * as AuditRow from "./audit-row.ts";
 import * as AuditTable from "./audit-table.ts";
-import { AUDIT_TABLE, REQUEST_ID } from "./audit-table-definition.ts";
+import { AUDIT_TABLE, FAILURE_TIME, REQUEST_ID } from "./audit-table-definition.ts";
 import { itemBytes, writeUnits } from "./item-size.ts";
 import { MAX_PREVIEW_CHARS, TABLE_NAME } from "./platform.ts";
 import * as RequestLookUp from "./request-look-up.ts";
@@ -106,6 +106,15 @@ describe("what a row costs", () => {
     });
   });
 
+  test.each([429, 503, 0])(
+    "a call that ended with %i costs one more, for the index of failures",
+    async (statusCode) => {
+      await AuditTable.writeRows(table, [row({ statusCode })]);
+      expect(unitsOf()[`${TABLE_NAME}/${FAILURE_TIME}`]).toBe(1);
+      expect(total()).toBe(7);
+    },
+  );
+
   test("an id that a client chose costs one more, for the sparse index", async () => {
     await AuditTable.writeRows(table, [row({ requestId: "order-4711", clientRequestId: "order-4711" })]);
     expect(unitsOf()[`${TABLE_NAME}/${REQUEST_ID}`]).toBe(1);
@@ -115,6 +124,7 @@ describe("what a row costs", () => {
   test("an index entry stays one unit, whatever the writer sent", async () => {
     expect(Math.max(...indexBytes(worst()))).toBeLessThanOrEqual(1024);
     await AuditTable.writeRows(table, [worst()]);
+    expect(AUDIT_TABLE.GlobalSecondaryIndexes).toHaveLength(5);
     for (const { IndexName } of AUDIT_TABLE.GlobalSecondaryIndexes) {
       expect(unitsOf()[`${TABLE_NAME}/${IndexName}`], IndexName).toBe(1);
     }
@@ -164,6 +174,15 @@ describe("no index partition takes more than 1,000 write units a second", () => 
     expect(busiest(0.6)).toBe(300);
   });
 
+  test("in an outage, too: all 2,000 fail with one status, or with statuses of one group", () => {
+    const partitions = new Set(
+      [500, 502, 503].map((statusCode) => row({ requestId: "r-1", statusCode }).failurePk),
+    );
+    // The statuses of a group share its partitions: what counts is all of them together.
+    expect(partitions.size).toBe(1);
+    expect(busiest(1)).toBe(500);
+  });
+
   test("the shards are even, so that the average is also the greatest", () => {
     const shards = Array.from({ length: 20_000 }, (_, i) =>
       AuditIndex.shardOf(requestIdAt(1_795_255_200_000 + i)),
@@ -178,6 +197,8 @@ describe("no index partition takes more than 1,000 write units a second", () => 
     for (const name of ["userIdPk", "statusPk", "latencyPk"] as const) {
       expect(new Set(rows.map((made) => made[name])).size).toBe(AuditIndex.SHARDS);
     }
+    const failed = Array.from({ length: 200 }, () => row({ statusCode: 503 }));
+    expect(new Set(failed.map(({ failurePk }) => failurePk)).size).toBe(AuditIndex.SHARDS);
     expect(new Set(rows.map(({ id }) => id))).toEqual(new Set(["project#smoke-test"]));
   });
 });
@@ -206,6 +227,21 @@ describe("a row", () => {
     expect(make()).not.toHaveProperty("requestIdPk");
     expect(make()).not.toHaveProperty("expiresAt");
     expect(make().promptPreview).toMatch(/^system: You are .*\nuser: the quick/);
+  });
+
+  test.each([
+    [200, undefined],
+    [400, "4xx"],
+    [499, "4xx"],
+    [0, "other"],
+    [204, "other"],
+    [302, "other"],
+    [500, "other"],
+  ])("of status %i has its place among failures by group, day and time: %s", (statusCode, group) => {
+    const { failurePk, failureSk, createdAt } = row({ requestId: "r-1", statusCode });
+    const shard = AuditIndex.shardOf("r-1");
+    expect(failurePk).toBe(group && `${group}#2026-11-21#${shard}`);
+    expect(failureSk).toBe(group && createdAt);
   });
 
   test("says in flags what a list marks, and when it may go", () => {

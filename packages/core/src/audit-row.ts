@@ -67,6 +67,9 @@ export const AuditRow = z.object({
   statusSk: Key,
   latencyPk: Key,
   latencySk: Key,
+  /** Of rows whose status is not 200. */
+  failurePk: Key.optional(),
+  failureSk: Key.optional(),
   requestIdPk: Key.optional(),
 });
 export type AuditRow = z.infer<typeof AuditRow>;

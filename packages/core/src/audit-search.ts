@@ -7,6 +7,7 @@ import * as Cursor from "./audit-cursor.ts";
 import * as AuditFilter from "./audit-filter.ts";
 import { latencyText } from "./audit-index.ts";
 import * as AuditQuery from "./audit-query.ts";
+import * as AuditRanges from "./audit-ranges.ts";
 import * as AuditTable from "./audit-table.ts";
 import { type ListedRow, toListed } from "./listed-row.ts";
 
@@ -28,8 +29,11 @@ export interface SearchOptions {
   cursor?: string | null | undefined;
   /** Reads the previews of the rows that are given. */
   previews?: boolean;
-  /** Queries after which a page is handed out as it is; a started round may pass it. */
-  maxQueries?: number;
+  /**
+   * Queries of a page for each shard over which its rows are spread: a project's lie in one, all else in four. No round is
+   * begun that would pass them; the first always is. By default `QUERIES_A_SHARD`.
+   */
+  queriesAShard?: number;
 }
 
 export interface SearchPage {
@@ -44,18 +48,27 @@ export interface SearchPage {
 
 /** DynamoDB's limit of a BatchGetItem. */
 const BATCH = 100;
-/** Candidates of a round at most. */
+/** Candidates of a round, some more when they cost nothing. */
 const WIDE = 500;
-/**
- * Merged from four shards, some more than a quarter is needed of each: of 50 rows, one in 200 pages needs more than 20 of one.
- * Wide rounds scatter less.
- */
-const share = (round: number) => (round > 100 ? 0.3 : 0.4);
-/** Below it, a shard may well hold all that a page needs. */
-const LEAST_SHARED = 20;
-const MAX_QUERIES = 12;
-/** Lists that come from all shards of an index. */
-const SHARDED: ReadonlySet<AuditQuery.AuditQuery["by"]> = new Set(["user", "status", "statusClass", "all"]);
+/** Where each costs more (whole rows for the sake of their previews, and `slowest`, which reads much of each day), or few are left out. */
+const LESS_WIDE = 200;
+export const QUERIES_A_SHARD = 3;
+
+/** Which of a filter's conditions the index decides alone. */
+const DECIDED = {
+  project: ["project"],
+  projects: ["projects"],
+  user: ["user"],
+  status: ["status"],
+  statusClass: ["status"],
+  slowest: ["project"],
+  all: [],
+} as const satisfies Record<AuditQuery.AuditQuery["by"], (keyof AuditFilter.AuditFilter)[]>;
+
+function isDecided({ by }: AuditQuery.AuditQuery, filter: AuditFilter.AuditFilter): boolean {
+  const decided: readonly string[] = DECIDED[by];
+  return Object.entries(filter).every(([name, value]) => value === undefined || decided.includes(name));
+}
 
 /**
  * @throws {z.ZodError} when the search is not valid
@@ -64,10 +77,12 @@ const SHARDED: ReadonlySet<AuditQuery.AuditQuery["by"]> = new Set(["user", "stat
 export async function page(
   table: AuditTable.AuditTable,
   input: Search,
-  { limit, cursor, previews = false, maxQueries = MAX_QUERIES }: SearchOptions,
+  { limit, cursor, previews = false, queriesAShard = QUERIES_A_SHARD }: SearchOptions,
 ): Promise<SearchPage> {
   const search = Search.parse(input);
   const query = AuditQuery.AuditQuery.parse(AuditFilter.access(search.filter, search.sort, search));
+  const aRound = AuditRanges.queriesARound(query);
+  const allowed = queriesAShard * AuditRanges.shardsOf(query);
   const accepts = AuditFilter.listedPredicate(search.filter);
   const { text } = search.filter;
   const found: SearchPage = { rows: [], cursor: null, searchedUntil: null, examined: 0, queries: 0 };
@@ -77,14 +92,21 @@ export async function page(
     return found;
   };
   let position = cursor ? Cursor.decode(search, cursor) : null;
+  const most = Math.max(limit, text !== undefined || query.by === "slowest" ? LESS_WIDE : WIDE);
   let round = limit;
+  // Where a page has one round, that must do: it is wide when rows will be left out. Of every project some always are, the
+  // console's own records, and there may be more of them than calls.
+  if (2 * aRound > allowed) {
+    if (!isDecided(query, search.filter)) round = most;
+    else if (query.by === "all") round = Math.max(limit, LESS_WIDE);
+  }
   do {
     const read = await AuditQuery.page(table, query, {
       limit: round,
-      ...(SHARDED.has(query.by) && round >= LEAST_SHARED && { chunk: Math.ceil(round * share(round)) }),
+      surplus: text === undefined,
       previews: previews || text !== undefined,
       cursor: position === null ? null : Cursor.encode(query, position),
-      maxQueries: Math.max(maxQueries - found.queries, 1),
+      maxQueries: Math.max(allowed - found.queries, 1),
     });
     found.queries += read.queries;
     const candidates = read.rows.filter(accepts);
@@ -102,9 +124,9 @@ export async function page(
     position = read.cursor === null ? null : Cursor.decode(query, read.cursor);
     // The first round shows that the filter leaves rows out.
     // As many as the share that matched so far asks for, and some more.
-    const matching = Math.max(found.rows.length / found.examined || 0, limit / WIDE);
-    round = Math.min(Math.max(Math.ceil((1.3 * (limit - found.rows.length)) / matching), limit), WIDE);
-  } while (position !== null && found.queries < maxQueries);
+    const matching = Math.max(found.rows.length / found.examined || 0, limit / most);
+    round = Math.min(Math.max(Math.ceil((1.3 * (limit - found.rows.length)) / matching), limit), most);
+  } while (position !== null && found.queries + aRound <= allowed);
   return result(position);
 }
 

@@ -8,6 +8,8 @@ import { TABLE_NAME } from "./platform.ts";
 export const USER_TIME = "GSI_UserTime";
 export const STATUS_TIME = "GSI_StatusTime";
 export const PROJECT_LATENCY = "GSI_ProjectLatency";
+/** Sparse: only rows whose status is not 200 have an entry. */
+export const FAILURE_TIME = "GSI_FailureTime";
 /** Sparse: only rows whose request id does not itself say where the row is have an entry. */
 export const REQUEST_ID = "GSI_RequestId";
 
@@ -35,7 +37,7 @@ export const LIST_ATTRIBUTES = [
   "flags",
 ] as const;
 
-/** Beside those, the index that goes over all rows carries their place in the writers' chains, for `reconcile`. */
+/** Beside those, the two indexes that together go over all rows carry their place in the writers' chains, for `reconcile`. */
 export const CHAIN_ATTRIBUTES = ["writer", "sequence"] as const;
 
 const including = (...names: readonly string[]) => ({
@@ -43,6 +45,7 @@ const including = (...names: readonly string[]) => ({
   NonKeyAttributes: [...names],
 });
 const LIST_PROJECTION = including(...LIST_ATTRIBUTES);
+const CHAIN_PROJECTION = including(...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES);
 
 const key = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: "HASH" as const },
@@ -62,17 +65,16 @@ export const AUDIT_TABLE = {
     "statusSk",
     "latencyPk",
     "latencySk",
+    "failurePk",
+    "failureSk",
     "requestIdPk",
   ].map((AttributeName) => ({ AttributeName, AttributeType: "S" as const })),
   KeySchema: key("id", "createdAt"),
   GlobalSecondaryIndexes: [
     { IndexName: USER_TIME, KeySchema: key("userIdPk", "userIdSk"), Projection: LIST_PROJECTION },
-    {
-      IndexName: STATUS_TIME,
-      KeySchema: key("statusPk", "statusSk"),
-      Projection: including(...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES),
-    },
+    { IndexName: STATUS_TIME, KeySchema: key("statusPk", "statusSk"), Projection: CHAIN_PROJECTION },
     { IndexName: PROJECT_LATENCY, KeySchema: key("latencyPk", "latencySk"), Projection: LIST_PROJECTION },
+    { IndexName: FAILURE_TIME, KeySchema: key("failurePk", "failureSk"), Projection: CHAIN_PROJECTION },
     {
       IndexName: REQUEST_ID,
       KeySchema: [{ AttributeName: "requestIdPk", KeyType: "HASH" }],

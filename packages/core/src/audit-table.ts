@@ -100,7 +100,7 @@ async function writeBatch(table: AuditTable, requests: WriteRequests): Promise<M
   return lost(error);
 }
 
-export type SortedIndex = "project" | "user" | "status" | "latency";
+export type SortedIndex = "project" | "user" | "status" | "failure" | "latency";
 
 /** Beside the keys, which ElectroDB asks for itself. */
 const BRIEF = ["requestId", "projectId", ...LIST_ATTRIBUTES, ...CHAIN_ATTRIBUTES] as const;
@@ -110,6 +110,7 @@ export const SORT_KEY = {
   project: "createdAt",
   user: "userIdSk",
   status: "statusSk",
+  failure: "failureSk",
   latency: "latencySk",
 } as const satisfies Record<SortedIndex, string>;
 
@@ -141,6 +142,7 @@ export async function readRange(
     project: () => query.project({ id: partition }).between({ createdAt: low }, { createdAt: high }),
     user: () => query.user({ userIdPk: partition }).between({ userIdSk: low }, { userIdSk: high }),
     status: () => query.status({ statusPk: partition }).between({ statusSk: low }, { statusSk: high }),
+    failure: () => query.failure({ failurePk: partition }).between({ failureSk: low }, { failureSk: high }),
     latency: () => query.latency({ latencyPk: partition }).between({ latencySk: low }, { latencySk: high }),
   }
     [index]()

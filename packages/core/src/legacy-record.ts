@@ -140,6 +140,7 @@ export function read(
       top.pick(time, "completedAt", "endTime", "finishedAt") ??
       new Date(Date.parse(receivedAt) + Math.round(latencyMs)).toISOString(),
     latencyMs,
+    queueTimeMs: top.pick(number, "queueTimeMs"),
     timeToFirstTokenMs: top.pick(number, "timeToFirstTokenMs", "ttftMs", "ttft"),
     statusCode,
     outcome:

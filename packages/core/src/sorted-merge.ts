@@ -17,17 +17,21 @@ export interface Source<T extends Positioned> {
   fill(budget: Budget): Promise<void>;
 }
 
-/** Queries spent and allowed. A started `fill` always ends, so `spent` may pass `allowed` by one fill a source. */
+/** Queries spent and allowed: one for a `fill`. The first round over the sources is begun whatever is allowed. */
 export interface Budget {
   spent: number;
   allowed: number;
 }
 
-/** @returns up to `count` rows and where to go on: below `rest`; null when nothing is left */
+/**
+ * @param surplus gives the rows beyond `count`, too, that the fills brought
+ * @returns up to `count` rows and where to go on: below `rest`; null when nothing is left
+ */
 export async function take<T extends Positioned>(
   sources: Source<T>[],
   count: number,
   budget: Budget,
+  surplus = false,
 ): Promise<{ rows: T[]; rest: string | null }> {
   const rows: T[] = [];
   for (;;) {
@@ -40,12 +44,12 @@ export async function take<T extends Positioned>(
       (source) =>
         !source.done && source.buffer.length === 0 && (head === undefined || source.frontier > head),
     );
-    if (rows.length === count) {
+    if (rows.length >= count && !(surplus && waiting.length === 0 && best)) {
       const last = rows.at(-1)?.position ?? null;
       return { rows, rest: head === undefined && sources.every(({ done }) => done) ? null : last };
     }
     if (waiting.length > 0) {
-      if (budget.spent > 0 && budget.spent >= budget.allowed) {
+      if (budget.spent > 0 && budget.spent + waiting.length > budget.allowed) {
         return { rows, rest: greatest(waiting, (source) => source.frontier)?.frontier ?? null };
       }
       await Promise.all(waiting.map((source) => source.fill(budget)));

@@ -4,6 +4,7 @@ import type { JWK } from "jose";
 import type { Configuration } from "oidc-provider";
 import type { Account } from "./console-accounts.ts";
 import { page, STYLE_POLICY_SOURCE } from "./issuer-page.ts";
+import { issuerStore } from "./issuer-store.ts";
 
 export const CLIENT_ID = "central-llm-console";
 export const GROUPS_CLAIM = "cognito:groups";
@@ -27,6 +28,7 @@ export function configuration(settings: IssuerSettings, key: JWK): Configuration
   const seconds = settings.accessTokenSeconds ?? ACCESS_TOKEN_SECONDS;
   const styleHash = createHash("sha256").update(STYLE_POLICY_SOURCE).digest("base64");
   return {
+    adapter: issuerStore(),
     jwks: { keys: [key as never] },
     clients: [
       {

@@ -113,6 +113,7 @@ test("starts, serves, restarts what crashes, refuses a second instance, stops wh
     "CONSOLE_URL",
   ]);
   expect(instance.env.CENTRAL_URL).toBe(`http://127.0.0.1:${8080 + offset}`);
+  expect(instance.output.filter((line) => /warning/i.test(line))).toEqual([]);
   // The line to paste, as printed, without `curl`'s help.
   const curl = instance.output.find((line) => line.startsWith("curl ")) ?? "";
   expect(curl).toContain(instance.env.CENTRAL_API_KEY);

@@ -32,6 +32,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #length = -1;
   #stall: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** On performance.now()'s clock: when a connection took the request; 0 until one did. */
+  sentAt = 0;
   /** The upstream's; 0 until it answers. */
   status = 0;
   headers: UpstreamHeaders = {};
@@ -66,6 +68,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
     if (this.#stopped) controller.abort(new Error("The request has ended"));
+    else if (this.sentAt === 0) this.sentAt = performance.now();
   }
 
   onResponseStart(_controller: Controller, status: number, headers: UpstreamHeaders): void {

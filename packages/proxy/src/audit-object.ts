@@ -41,6 +41,7 @@ export function auditObject(frame: Frame, meta: EndMeta, chain: AuditRecord["cha
     receivedAt: new Date(meta.receivedAt).toISOString(),
     completedAt: new Date(meta.completedAt).toISOString(),
     latencyMs: meta.latencyMs,
+    queueTimeMs: meta.queueTimeMs,
     timeToFirstTokenMs: meta.timeToFirstTokenMs,
     statusCode: meta.statusCode,
     outcome: meta.outcome,

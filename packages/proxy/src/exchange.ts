@@ -265,11 +265,13 @@ export class Exchange implements RelayOwner, Openable {
     const stream = !own && relay !== null && relay.stream;
     const latency = performance.now() - this.#startedAt;
     const first = stream && captured.firstByteAt > 0 ? captured.firstByteAt - this.#startedAt : null;
+    const queued = relay !== null && relay.sentAt > 0 ? relay.sentAt - this.#startedAt : null;
     const wholeSha256 = captured.wholeSha256();
     try {
       const part = {
         completedAt: this.#receivedAt + Math.round(latency),
         latencyMs: rounded(latency),
+        queueTimeMs: queued === null ? null : rounded(queued),
         timeToFirstTokenMs: first === null ? null : rounded(first),
         statusCode: status,
         outcome,

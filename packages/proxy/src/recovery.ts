@@ -53,6 +53,7 @@ export async function recover(directory: string, now: number): Promise<Recovered
       sequence: ++sequence,
       completedAt: Math.max(now, received),
       latencyMs: Math.max(0, now - received),
+      queueTimeMs: null,
       timeToFirstTokenMs: null,
       statusCode: 500,
       outcome: "interrupted",

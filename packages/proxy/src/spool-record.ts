@@ -45,6 +45,8 @@ export interface EndPart {
   sequence: number;
   completedAt: number;
   latencyMs: number;
+  /** Absent in frames of earlier versions; their objects lack it, too. */
+  queueTimeMs?: number | null;
   timeToFirstTokenMs: number | null;
   statusCode: number;
   outcome: AuditRecord["outcome"];

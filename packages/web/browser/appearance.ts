@@ -57,10 +57,10 @@ async function violations(page: Page, runOnly: string[]): Promise<string[]> {
   return found.map(([id, nodes]) => `${id}: ${JSON.stringify(nodes)}`);
 }
 
-/** Tables whose columns do not fit, and numbers that are cut. */
+/** Tables whose columns do not fit, and numbers and marks that are cut. */
 const cutTables = (page: Page) =>
   page.evaluate(() =>
-    [...document.querySelectorAll(".table-scroll, td.number")]
+    [...document.querySelectorAll(".table-scroll, td.number, td:has(.badges)")]
       .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
       .map((box) => box.getAttribute("aria-label") ?? box.textContent),
   );

@@ -5,10 +5,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { appearance } from "./appearance.ts";
 import { ConsoleStage, keyOf } from "./console-stage.ts";
+import { filteringCalls } from "./filtering-calls.ts";
 import { findingCalls } from "./finding-calls.ts";
 import { operating } from "./operating.ts";
 import { readingARecord } from "./reading-a-record.ts";
+import { searchingOn } from "./searching-on.ts";
 import { BROKEN, records, repaired } from "./seed.ts";
+import { showingCalls } from "./showing-calls.ts";
 import { signingIn } from "./signing-in.ts";
 
 let console_: ConsoleStage | undefined;
@@ -28,7 +31,10 @@ beforeAll(async () => {
 afterAll(() => console_?.stop());
 
 signingIn(stage);
+filteringCalls(stage);
 findingCalls(stage);
+showingCalls(stage);
+searchingOn(stage);
 readingARecord(stage);
 operating(stage);
 appearance(stage);

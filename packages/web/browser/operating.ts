@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { column, setFilter } from "./audit-list.ts";
 import { type ConsoleStage, rowsOf, soon } from "./console-stage.ts";
-import { column, setFilter } from "./finding-calls.ts";
 import { repaired } from "./seed.ts";
 
 const REASON = "Quarterly review 2026-Q4";

@@ -52,7 +52,8 @@ export function readingARecord(stage: () => ConsoleStage): void {
       const page = await stage().open("auditor", `/records/${CONVERSATION_ID}`);
       await read(page);
       const facts = await page.getByRole("region", { name: "Call", exact: true }).innerText();
-      expect(facts).toMatch(/Queue and prompt, until the first token\s+210 ms/);
+      expect(facts).toMatch(/Queue \(until sent to the model\)\s+18 ms/);
+      expect(facts).toMatch(/Until the first token\s+192 ms/);
       expect(facts).toMatch(/Stream\s+1,620 ms/);
       expect(await page.getByRole("region", { name: "Tokens and cost" }).innerText()).toMatch(
         /Tokens in\s+498/,
@@ -94,6 +95,15 @@ export function readingARecord(stage: () => ConsoleStage): void {
       expect(await page.getByRole("list", { name: "Conversation" }).count()).toBe(0);
       await page.goBack();
       await soon(() => new URL(page.url()).pathname).toBe(`/records/${CONVERSATION_ID}`);
+      await page.close();
+    });
+
+    test("an earlier writer's record, which does not say when it was sent, has queue and prompt in one", async () => {
+      const page = await stage().open("auditor", "/records/hostile-01");
+      const call = page.getByRole("region", { name: "Call", exact: true });
+      await call.getByText("Whole", { exact: true }).waitFor();
+      expect(await call.innerText()).toMatch(/Queue and prompt, until the first token\s+95 ms/);
+      expect(await call.innerText()).not.toContain("until sent");
       await page.close();
     });
 

@@ -115,6 +115,7 @@ export const conversation = (): AuditRecord =>
     receivedAt: iso(NOW - 4 * MINUTE),
     projectId: "knowledge-search",
     userId: "jane.doe@example.com",
+    queueTimeMs: 18,
     timeToFirstTokenMs: 210,
     latencyMs: 1_830,
     request: {
@@ -180,6 +181,8 @@ const hostile = () =>
       // Not among the last day's, which the screenshots show.
       receivedAt: iso(NOW - 3 * 24 * 60 * MINUTE - i * 1_000),
       projectId: HOSTILE_PROJECT,
+      // As an earlier writer left it.
+      queueTimeMs: undefined,
       userId: text,
       requestType: text,
       model: { requested: text, served: text, provider: "vllm" },

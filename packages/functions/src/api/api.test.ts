@@ -423,3 +423,42 @@ test("a window is complete when every hour of it was found so", async () => {
   await book.save(hour(3), { kind: "report", report: report(0) });
   expect(await ask("2026-11-21T02:00:00Z")).toMatchObject({ state: "complete" });
 });
+
+test("a page takes twelve queries at most, of whatever filter, with many statuses, and pages to the end lack nothing", async () => {
+  const day = Date.parse("2026-11-14T09:00:00.000Z");
+  const statuses = [200, 200, 200, 404, 200, 503, 0, 429, 200, 500, 302, 400, 502, 201, 403];
+  const many = Array.from({ length: 90 }, (_, i) =>
+    sample({
+      requestId: requestIdAt(day + i * 60_000),
+      receivedAt: new Date(day + i * 60_000).toISOString(),
+      projectId: "many-statuses",
+      statusCode: statuses[i % statuses.length] ?? 200,
+      model: { requested: null, served: i % 9 === 0 ? "rare" : "usual", provider: "vllm" },
+    }),
+  );
+  await api.store(...many);
+  const span = "from=2026-11-14T00:00:00Z&to=2026-11-15T00:00:00Z";
+  for (const [filter, allowed, matches] of [
+    ["", 12, () => true],
+    ["&model=rare", 12, ({ model }) => model.served === "rare"],
+    ["&status=4xx", 12, ({ statusCode }) => statusCode >= 400 && statusCode < 500],
+    ["&status=5xx&model=rare", 12, ({ statusCode, model }) => statusCode >= 500 && model.served === "rare"],
+    ["&project=many-statuses&model=rare", 3, ({ model }) => model.served === "rare"],
+  ] as [string, number, (one: (typeof many)[number]) => boolean][]) {
+    const ids: string[] = [];
+    for (let cursor = ""; ; ) {
+      const { body } = await api.call(["auditor"], `GET /api/audit?${span}&limit=7${filter}${cursor}`);
+      expect(body.work.queries, filter).toBeLessThanOrEqual(allowed);
+      ids.push(...body.rows.map(({ requestId }: { requestId: string }) => requestId));
+      if (body.nextCursor === null) break;
+      expect(body.partial).toBe(body.rows.length < 7);
+      cursor = `&cursor=${body.nextCursor}`;
+    }
+    expect(ids, filter).toEqual(
+      many
+        .filter(matches)
+        .map(({ requestId }) => requestId)
+        .reverse(),
+    );
+  }
+});

@@ -19,6 +19,8 @@ export const Metadata = z.object({
   legacy: z.boolean(),
   clientRequestId: z.string().nullable(),
   completedAt: z.string(),
+  /** From receipt until it was first sent to a model; null when it was not, and where the writer did not record it. */
+  queueTimeMs: z.number().nullable(),
   error: z.object({ type: z.string(), message: z.string().nullable() }).nullable(),
   identity: z.object({
     method: z.string(),

@@ -23,6 +23,7 @@ export function shownMetadata(
       legacy: record.legacy,
       clientRequestId: record.clientRequestId,
       completedAt: record.completedAt,
+      queueTimeMs: record.queueTimeMs ?? null,
       error: error && { type: error.type, message: open ? error.message : null },
       identity,
       http: { ...http, clientIp: open ? http.clientIp : null },

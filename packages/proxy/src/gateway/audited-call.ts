@@ -70,6 +70,8 @@ export class AuditedCall {
   readonly #request: IncomingMessage;
   readonly #capture: Capture;
   #open: Open | null = null;
+  /** On performance.now()'s clock; 0 until a model is sent the call. */
+  #sentAt = 0;
 
   constructor(capture: Capture, request: IncomingMessage) {
     const { id, receivedAt } = newRequestId();
@@ -109,6 +111,11 @@ export class AuditedCall {
     this.#open.request = facts.body.bytes;
   }
 
+  /** The call goes to a model now. Of its attempts, the first one counts. */
+  sent(): void {
+    if (this.#sentAt === 0) this.#sentAt = performance.now();
+  }
+
   /** @param facts needed when there was no intent */
   end(end: EndFacts, facts: () => RequestFacts): void {
     const { body, call } = end;
@@ -117,6 +124,7 @@ export class AuditedCall {
     const part: Omit<EndPart, "sequence"> = {
       completedAt: this.receivedAt + latency,
       latencyMs: rounded(latency),
+      queueTimeMs: this.#sentAt === 0 ? null : rounded(this.#sentAt - this.startedAt),
       timeToFirstTokenMs: first === null ? null : rounded(first),
       statusCode: end.status,
       outcome: end.outcome,

@@ -49,6 +49,7 @@ export async function call(
     account.prepared = isFirst ? understood.prepared : route.prepare(body, model, asked);
     account.model = model;
     account.begun = true;
+    state.audited.sent();
     try {
       return await account.prepared.run({ bedrock, compatible, signal, told });
     } catch (problem) {

@@ -42,6 +42,7 @@ async function forward(call: LitellmCall, body: Buffer): Promise<Answer> {
   });
   if (audited.trace) TraceContext.passOn(audited.trace, headers);
   if (body.length > 0) headers.push("content-length", String(body.length));
+  if (door.kind === "model") audited.sent();
   try {
     const answer = await gateway.pool.request({
       method: request.method as Dispatcher.HttpMethod,

@@ -44,7 +44,7 @@ const number = (width: number, value: (row: Row) => string): Omit<Column<Row>, "
 const CELLS: Cells = {
   receivedAt: { width: 20, cell: (row) => <Received row={row} /> },
   project: text(14, (row) => row.projectId),
-  user: text(15, (row) => row.userId),
+  user: text(14, (row) => row.userId),
   model: text(13, (row) => row.model),
   requestType: text(14, (row) => row.requestType),
   status: { width: 8, cell: (row) => <Status code={row.statusCode} /> },
@@ -54,7 +54,7 @@ const CELLS: Cells = {
   tokens: number(12, (row) => `${Format.count(row.promptTokens)} / ${Format.count(row.completionTokens)}`),
   cost: number(10, (row) => Format.dollars(row.costUsd)),
   profile: text(12, (row) => row.profile && PROFILES[row.profile]),
-  marks: { width: 17, cell: (row) => <Marks row={row} />, title: (row) => marksOf(row) },
+  marks: { width: 18, cell: (row) => <Marks row={row} />, title: (row) => marksOf(row) },
   proof: { width: 21, cell: (row) => <VerifiedBadge id={row.requestId} receivedAt={row.receivedAt} /> },
   promptPreview: text(44, (row) => row.promptPreview),
   responsePreview: text(44, (row) => row.responsePreview),

@@ -2,19 +2,19 @@
 import type { Row } from "@central-llm/functions/api/contract-audit";
 import { useCanGoBack, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { useApi } from "../api-query.ts";
 import { Button } from "../control/button.tsx";
 import { DataTable } from "../control/data-table.tsx";
-import { Empty, Failed, Loading, Note } from "../control/state.tsx";
+import { Empty, Failed, Loading } from "../control/state.tsx";
 import * as Format from "../format.ts";
 import { useMay } from "../me.ts";
-import { Time } from "../zone-context.tsx";
 import { auditColumns, showsPreviews } from "./audit-columns.tsx";
 import { filtersSet, listQuery } from "./audit-search.ts";
 import { columnsOf } from "./column-name.ts";
 import { ProjectChoice } from "./project-choice.tsx";
 import { useRowKeys } from "./row-keys.ts";
+import { SearchProgress } from "./search-progress.tsx";
 import type { AuditState } from "./use-audit.ts";
+import { useSearchOn } from "./use-search-on.ts";
 import { WindowVerdict } from "./window-verdict.tsx";
 
 export const rowId = (row: Row) => `${row.receivedAt}#${row.requestId}`;
@@ -60,35 +60,34 @@ export function AuditResults({ audit }: { audit: AuditState }) {
   const { search, range, look, go } = audit;
   const previews = useMay("preview.read") && showsPreviews(columnsOf(search.columns));
   const needsProject = search.sort === "slowest" && search.project === undefined;
-  const { data, error, isPlaceholderData, isFetching, refetch } = useApi(
-    "audit",
-    { query: listQuery(search, range, previews) },
-    { keep: true, enabled: !needsProject },
-  );
+  const found = useSearchOn(listQuery(search, range, previews), !needsProject);
+  const { last, rows, error, isPlaceholderData, isFetching, refetch } = found;
   const navigate = useNavigate();
   // Not out of the console: a link may have led to this page of the list.
   const mayGoBack = useCanGoBack();
   if (needsProject) return <ProjectChoice audit={audit} />;
-  if (error) return <Failed error={error} what="the calls" onRetry={() => refetch()} />;
-  if (!data) return <Loading what="calls" rows={14} />;
+  if (error && !found.isShort) return <Failed error={error} what="the calls" onRetry={() => refetch()} />;
+  if (!last) return <Loading what="calls" rows={14} />;
   // Later pages belong to the same window: presets are pinned to the instant at which its first page was read.
   const toPage = (cursor: string | undefined) =>
     go({ cursor, at: cursor === undefined || search.from ? undefined : (search.at ?? range.to) });
   const filtered = filtersSet(search).length > 0;
   return (
     <>
-      {data.rows.length > 0 && <AuditTable audit={audit} rows={data.rows} stale={isPlaceholderData} />}
-      {data.partial && data.nextCursor !== null && (
-        <Note
-          tone="warn"
-          actions={<Button onPress={() => toPage(data.nextCursor ?? undefined)}>Search on</Button>}
-        >
-          <strong>Searched until </strong>
-          <Time iso={data.searchedUntil} />. {Format.counted(data.work.examined, "row")} looked at; older ones
-          are not searched yet.
-        </Note>
+      {rows.length > 0 && <AuditTable audit={audit} rows={rows} stale={isPlaceholderData} />}
+      {found.isShort && error && <Failed error={error} what="older calls" onRetry={found.tryAgain} />}
+      {found.isShort && !error && (found.answers > 1 || rows.length === 0 || !found.isSearchingOn) && (
+        <SearchProgress
+          searchedUntil={last.searchedUntil}
+          from={last.from}
+          to={last.to}
+          examined={found.examined}
+          isSearchingOn={found.isSearchingOn}
+          onStop={found.stop}
+          onGoOn={found.goOn}
+        />
       )}
-      {data.rows.length === 0 && !data.partial && (
+      {rows.length === 0 && !last.partial && (
         <Empty
           title={
             search.cursor ? "No more calls." : filtered ? "No call matches." : "No calls in this window."
@@ -115,8 +114,8 @@ export function AuditResults({ audit }: { audit: AuditState }) {
       )}
       <div className="pager">
         <span aria-live="polite">
-          {isFetching && isPlaceholderData ? "Loading …" : Format.counted(data.rows.length, "call")}
-          {data.rows.length > 0 && (
+          {isFetching && isPlaceholderData ? "Loading …" : Format.counted(rows.length, "call")}
+          {rows.length > 0 && (
             <>
               {" · "}
               <WindowVerdict range={range} />
@@ -130,7 +129,7 @@ export function AuditResults({ audit }: { audit: AuditState }) {
           <Button isDisabled={search.cursor === undefined || !mayGoBack} onPress={() => history.back()}>
             Previous
           </Button>
-          <Button isDisabled={data.nextCursor === null} onPress={() => toPage(data.nextCursor ?? undefined)}>
+          <Button isDisabled={last.nextCursor === null} onPress={() => toPage(last.nextCursor ?? undefined)}>
             Next page
           </Button>
         </nav>

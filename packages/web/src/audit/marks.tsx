@@ -22,7 +22,7 @@ const OUTCOME_TONES: Partial<Record<Row["outcome"], "warn" | "bad">> = {
 
 type Marked = Pick<Row, "outcome" | "flags" | "stream">;
 
-/** In words, for where the badges are cut; null without any. */
+/** In words; null without any. */
 export const marksOf = ({ outcome, flags, stream }: Marked): string | null =>
   [
     ...(OUTCOME_TONES[outcome] ? [OUTCOMES[outcome]] : []),

@@ -47,7 +47,7 @@ function Summary({ answer, receivedAt }: { answer: RecordAnswer; receivedAt: str
             {[row.profile && PROFILES[row.profile], row.requestType].filter(Boolean).join(", ") || null}
           </Fact>
         </Facts>
-        <TimingBar row={row} />
+        <TimingBar call={{ ...row, queueTimeMs: answer.metadata?.queueTimeMs ?? null }} />
       </div>
     </Section>
   );

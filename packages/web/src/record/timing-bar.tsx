@@ -1,30 +1,59 @@
-/** Where a call's time went: until the first token (queue and prompt), and the stream after it. */
+/**
+ * Where a call's time went: until it was sent to the model, until the first token, and the stream after it. Records of earlier
+ * writers do not say when they sent it: their first two are one.
+ */
 import type { Row } from "@central-llm/functions/api/contract-audit";
 import * as Format from "../format.ts";
 
-export function TimingBar({
-  row,
-}: {
-  row: Pick<Row, "latencyMs" | "timeToFirstTokenMs" | "stream" | "completionTokens">;
-}) {
-  const { latencyMs, timeToFirstTokenMs, stream, completionTokens } = row;
-  const first = timeToFirstTokenMs ?? latencyMs;
-  const rest = Math.max(0, latencyMs - first);
-  const share = latencyMs === 0 ? 100 : (first / latencyMs) * 100;
-  const rate = rest > 0 && completionTokens ? completionTokens / (rest / 1000) : null;
-  const parts = [
+interface Part {
+  name: string;
+  className: "queue" | "wait" | "stream";
+  ms: number;
+}
+
+interface Timed extends Pick<Row, "latencyMs" | "timeToFirstTokenMs" | "stream" | "completionTokens"> {
+  /** Null where it is not known, and where no model was sent the call. */
+  queueTimeMs: number | null;
+}
+
+function partsOf({ latencyMs, timeToFirstTokenMs, queueTimeMs, stream }: Timed): Part[] {
+  const first = Math.min(timeToFirstTokenMs ?? latencyMs, latencyMs);
+  const sent = Math.min(queueTimeMs ?? 0, first);
+  const untilFirst =
+    queueTimeMs === null ? "Queue and prompt, until the first token" : "Until the first token";
+  const parts: Part[] = [
     {
-      name: timeToFirstTokenMs === null ? "Until the answer" : "Queue and prompt, until the first token",
+      name: timeToFirstTokenMs === null ? "Until the answer" : untilFirst,
       className: "wait",
-      ms: first,
+      ms: first - sent,
     },
-    ...(rest > 0 ? [{ name: stream ? "Stream" : "Rest of the answer", className: "stream", ms: rest }] : []),
   ];
+  if (queueTimeMs !== null)
+    parts.unshift({ name: "Queue (until sent to the model)", className: "queue", ms: queueTimeMs });
+  if (latencyMs > first)
+    parts.push({
+      name: stream ? "Stream" : "Rest of the answer",
+      className: "stream",
+      ms: latencyMs - first,
+    });
+  return parts;
+}
+
+export function TimingBar({ call }: { call: Timed }) {
+  const { latencyMs, completionTokens } = call;
+  const parts = partsOf(call);
+  const rest = parts.find(({ className }) => className === "stream")?.ms ?? 0;
+  const rate = rest > 0 && completionTokens ? completionTokens / (rest / 1000) : null;
   return (
     <div className="stack tight">
       <div className="timing" aria-hidden="true">
-        <span className="wait" style={{ width: `${share}%` }} />
-        <span className="stream" style={{ width: `${100 - share}%` }} />
+        {parts.map(({ className, ms }) => (
+          <span
+            key={className}
+            className={className}
+            style={{ width: `${latencyMs === 0 ? 100 / parts.length : (ms / latencyMs) * 100}%` }}
+          />
+        ))}
       </div>
       <dl className="legend">
         {parts.map(({ name, className, ms }) => (
