@@ -70,6 +70,8 @@ export class AuditedCall {
   readonly #request: IncomingMessage;
   readonly #capture: Capture;
   #open: Open | null = null;
+  /** The intent was written before all of it was certain. */
+  #ahead = false;
   /** On performance.now()'s clock; 0 until a model is sent the call. */
   #sentAt = 0;
 
@@ -104,6 +106,18 @@ export class AuditedCall {
     });
   }
 
+  /** As `begin`, of what is likely: it is to be settled, or else stated anew at the end. */
+  beginAhead(facts: RequestFacts): Promise<boolean> {
+    this.#ahead = true;
+    return this.begin(facts);
+  }
+
+  /** @param facts null when the intent that was written ahead holds */
+  settleIntent(facts: RequestFacts | null): void {
+    this.#ahead = false;
+    if (facts !== null) this.restate(facts);
+  }
+
   /** What the intent said is more than may be kept: this takes its place in the record. */
   restate(facts: RequestFacts): void {
     if (this.#open === null) return;
@@ -116,8 +130,9 @@ export class AuditedCall {
     if (this.#sentAt === 0) this.#sentAt = performance.now();
   }
 
-  /** @param facts needed when there was no intent */
+  /** @param facts needed when there was no intent, or none that was settled */
   end(end: EndFacts, facts: () => RequestFacts): void {
+    if (this.#ahead) this.settleIntent(facts());
     const { body, call } = end;
     const latency = this.elapsed;
     const first = end.firstByteAt === null ? null : end.firstByteAt - this.startedAt;

@@ -5,9 +5,12 @@ import { type Finding, sumFindings } from "@central-llm/core/pii-entity";
 import { filterAnswer } from "@central-llm/core/pii-filter";
 import { RequestBody } from "../request-body.ts";
 import { AnswerWriter } from "./answer-writer.ts";
+import type { Ahead } from "./anticipation.ts";
 import { AuditedCall, type KeptBody, keptJson, NO_BODY, type RequestFacts } from "./audited-call.ts";
 import type { CallAccount } from "./call-account.ts";
+import type { CallContext } from "./call-context.ts";
 import type { ToldUpstream } from "./compatible-client.ts";
+import type { Looked } from "./filtered-prompt.ts";
 import type { Gateway } from "./gateway.ts";
 import { assertedUser, attribute, type Caller, NOBODY } from "./gateway-caller.ts";
 import type { Json, ModelRoute } from "./model-route.ts";
@@ -34,6 +37,8 @@ export class CallState {
   kept: KeptBody | null = null;
   findings: readonly Finding[] = [];
   account: CallAccount | null = null;
+  /** What was done while the database decided. */
+  ahead: Ahead | null = null;
   /** Of the answer's head. */
   status = 0;
   headers: Record<string, string> = {};
@@ -89,15 +94,25 @@ export class CallState {
   }
 
   facts(): RequestFacts {
+    return this.#facts(this.caller, this.auditPolicy, this.kept ?? this.#keptOfRefused());
+  }
+
+  /** As they will be if the caller is who it was last, and the filter says what it said. */
+  factsAs(known: CallContext, { policy, checked, kept }: Looked): RequestFacts {
+    const pii = checked.outcome === "failed" ? [] : sumFindings(checked.findings);
+    return this.#facts({ kind: "key", known }, { hash: policy.hash, pii }, kept);
+  }
+
+  #facts(caller: Caller, policy: RequestFacts["policy"], body: KeptBody): RequestFacts {
     return {
       path: this.route.path,
       requestType: this.route.kind,
-      attribution: attribute(this.caller, this.asserted, this.request.headers),
+      attribution: attribute(caller, this.asserted, this.request.headers),
       stream: this.json?.stream === true,
       model: this.model,
       provider: this.#meant?.target.provider ?? "bedrock",
-      policy: this.auditPolicy,
-      body: this.kept ?? this.#keptOfRefused(),
+      policy,
+      body,
       bodyBytes: this.body.length,
     };
   }

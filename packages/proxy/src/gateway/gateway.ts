@@ -10,6 +10,7 @@ import { type Openable, OpenList } from "../open-list.ts";
 import { BufferBudget } from "../request-body.ts";
 import { type AdminApi, createAdminApi } from "./admin-api.ts";
 import type { Reservation } from "./admission.ts";
+import { LatelyAdmitted } from "./anticipation.ts";
 import { BEDROCK_DEFAULTS, BedrockClient } from "./bedrock-client.ts";
 import { CompatibleClient } from "./compatible-client.ts";
 import { CostFiles } from "./cost-files.ts";
@@ -52,6 +53,7 @@ export class Gateway {
   readonly compatible: CompatibleClient;
   readonly admin: AdminApi;
   readonly aliases = new KeyAliases();
+  readonly lately = new LatelyAdmitted();
   readonly pending = new PendingReleases(() => this.ledger.hurry());
   readonly #database: Database;
   readonly #costFiles: CostFiles | null;

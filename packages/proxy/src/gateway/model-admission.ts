@@ -127,6 +127,7 @@ async function ask(
     const { refusal, call } = admission;
     if (await gateway.pending.awaited(refusal, call)) admission = await gateway.ledger.admit(request);
   }
+  gateway.lately.note(token, admission.outcome === "admitted" ? admission.call : null);
   return accountOf(route, asked.model, admission, known);
 }
 

@@ -1,17 +1,17 @@
 /** The first steps of a call of a model: key, body, admission, filter. Each adds to the state or throws what ends the request. */
-import { hash } from "node:crypto";
 import type { ApiError } from "@central-llm/core/api-error";
 import type { Model } from "@central-llm/core/model";
-import type { FilterOutcome } from "@central-llm/core/pii-filter";
 import { FILTER_UNAVAILABLE } from "@central-llm/core/pii-refusal";
 import { DATABASE_UNAVAILABLE, INVALID_KEY, MISSING_KEY } from "@central-llm/core/rate-limit";
 import { hashKey, keyOf, sameSecret } from "@central-llm/core/virtual-key";
-import { classifyBody, OVERLOADED, type RequestBody } from "../request-body.ts";
+import { classifyBody, OVERLOADED } from "../request-body.ts";
 import { TOO_MANY_HEADERS, tooManyHeaders } from "../request-target.ts";
 import { drained } from "../upstream-failure.ts";
-import { type KeptBody, keptJson, NO_BODY } from "./audited-call.ts";
+import { anticipate, namesSame } from "./anticipation.ts";
+import { NO_BODY } from "./audited-call.ts";
 import type { CallContext } from "./call-context.ts";
 import type { CallState } from "./call-state.ts";
+import { look } from "./filtered-prompt.ts";
 import { admitKey, masterAccount, type Understood, understand, unknownModel } from "./model-admission.ts";
 import type { Asked, Json } from "./model-route.ts";
 import { invalid, Refusal } from "./refusal.ts";
@@ -107,7 +107,9 @@ export async function admit(state: CallState, key: string, json: Json, asked: As
     state.caller = { kind: "key", known: call };
   };
   try {
-    const { account, understood } = await admitKey(gateway, route, asked, token, readFor, known);
+    const deciding = admitKey(gateway, route, asked, token, readFor, known);
+    anticipate(state, token, json);
+    const { account, understood } = await deciding;
     if (left.signal.aborted) gateway.release(account.reservation);
     left.signal.throwIfAborted();
     state.account = account;
@@ -120,39 +122,35 @@ export async function admit(state: CallState, key: string, json: Json, asked: As
 
 /** @returns the body for the model, which is the caller's own object unless something was masked */
 export async function filter(state: CallState, json: Json): Promise<Json> {
-  const { gateway, body, account } = state;
-  const limit = gateway.config.AUDIT_MAX_BODY_BYTES;
-  let checked: FilterOutcome;
+  const { gateway, body, account, ahead } = state;
+  const failed = (error: ApiError) => {
+    state.kept = NO_BODY;
+    return new RefusedRequest(error, "blocked", "filter_unavailable");
+  };
   try {
     state.policy = gateway.guard.policyFor(account?.call ?? null);
-    checked = await gateway.guard.request(json, state.policy.pii);
   } catch (error) {
     gateway.log.error({ err: error }, "A key's or team's metadata.pii is no policy");
-    checked = { outcome: "failed", error: FILTER_UNAVAILABLE, cause: "policy" };
+    throw failed(FILTER_UNAVAILABLE);
   }
+  const { policy } = state;
+  const { checked, kept } =
+    ahead?.looked.policy === policy ? ahead.looked : await look(gateway, body, json, policy);
   if (checked.outcome === "failed") {
     gateway.log.error({ cause: checked.cause }, "The filter failed on a request");
-    state.kept = NO_BODY;
-    throw new RefusedRequest(checked.error, "blocked", "filter_unavailable");
+    throw failed(checked.error);
   }
   state.findings = checked.findings;
-  state.kept =
-    checked.findings.length > 0 || checked.auditBody === null
-      ? keptJson(checked.auditBody, limit, null)
-      : keptWhole(body, json, limit);
+  state.kept = kept;
   if (checked.outcome === "blocked") throw new RefusedRequest(checked.error, "blocked", "pii");
   return checked.body as Json;
 }
 
-/**
- * The body as it came, if the filter has seen all of it: of a member that is there twice it has seen only the last. Such a body
- * is longer than what was read of it, and is kept as it was read.
- */
-function keptWhole(body: RequestBody, json: Json, limit: number): KeptBody {
-  const read = JSON.stringify(json);
-  if (Buffer.byteLength(read) !== body.length)
-    return keptJson(json, limit, hash("sha256", body.bytes, "hex"));
-  const { wholeSha256, bytes } = body.kept(limit);
-  if (wholeSha256 === undefined) return { bytes, kind: "json" };
-  return { bytes, kind: "json", held: { sha256: wholeSha256, truncated: true } };
+/** Writes the intent, where it is not written yet. @returns whether the call may go on */
+export function begin(state: CallState): Promise<boolean> {
+  const { audited, ahead, account, policy } = state;
+  if (!ahead?.begun) return audited.begin(state.facts());
+  const holds = ahead.looked.policy === policy && namesSame(ahead.call, account?.call ?? null);
+  audited.settleIntent(holds ? null : state.facts());
+  return ahead.begun;
 }
