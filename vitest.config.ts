@@ -17,6 +17,7 @@ const LONGEST = [
   "packages/functions/src/ingest.test.ts",
   "packages/functions/src/replay.test.ts",
   "packages/core/src/audit-query.test.ts",
+  "infra/image-build.test.ts",
   "packages/core/src/audit-page.test.ts",
   "infra/lambda-functions.test.ts",
   "packages/proxy/src/gateway/gateway-processes.test.ts",
