@@ -141,7 +141,7 @@ test("what a killed gateway had answered and not booked is found, booked once, a
   expect(await spendOf(user)).toBeCloseTo(4 * once, 10);
   expect(await run()).toMatchObject({
     code: 0,
-    out: expect.stringContaining("4 calls of models, all of them booked"),
+    out: expect.stringContaining("4 calls of models, all booked"),
   });
   expect(await spendOf(user)).toBeCloseTo(4 * once, 10);
 
@@ -168,7 +168,7 @@ test("what a killed gateway had answered and not booked is found, booked once, a
   expect(await bookedOf(user)).toEqual([]);
   expect(await run()).toMatchObject({
     code: 0,
-    out: expect.stringContaining("4 calls of models, all of them booked"),
+    out: expect.stringContaining("4 calls of models, all booked"),
   });
   expect(await bookedOf(user)).toEqual([]);
 });

@@ -153,8 +153,8 @@ async function recorded({ s3 }: Connection, row: AuditTable.Item): Promise<Unboo
 }
 
 function text({ from, to, calls, unbooked, booked, usd }: Outcome): string {
-  const head = `${from} to ${to}: ${calls} calls of models`;
-  if (unbooked === 0) return `${head}, all of them booked\n`;
+  const head = `${from} to ${to}: ${calls} ${calls === 1 ? "call" : "calls"} of models`;
+  if (unbooked === 0) return `${head}, all booked\n`;
   const rest = booked > 0 ? `${booked} booked now` : "none of them booked now";
   return `${head}, ${unbooked} without a spend row ($${usd.toFixed(6)}), ${rest}\n`;
 }

@@ -1,7 +1,7 @@
 /** The Audit page: what its list shows, also when there is nothing, a fault, or calls as they come. */
 import { describe, expect, test } from "vitest";
 import { address, column, setFilter, settled } from "./audit-list.ts";
-import { type ConsoleStage, rowsOf, soon } from "./console-stage.ts";
+import { CONTEXT, type ConsoleStage, rowsOf, soon } from "./console-stage.ts";
 import { TODAY } from "./seed.ts";
 
 export function showingCalls(stage: () => ConsoleStage): void {
@@ -27,6 +27,17 @@ export function showingCalls(stage: () => ConsoleStage): void {
       await soon(proofs).toEqual(["Nothing vouches for it yet"]);
       await page.goBack();
       await page.close();
+    });
+
+    test("charts in a browser whose language is none, as Chromium's is without a locale", async () => {
+      const context = await stage().browser.newContext(CONTEXT);
+      await context.addInitScript(() =>
+        Object.defineProperty(Navigator.prototype, "language", { get: () => "en-US@posix" }),
+      );
+      const page = await stage().openIn(context, "viewer", "/audit?project=support-bot");
+      await settled(page);
+      await page.getByRole("img", { name: /calls?, .* errors?, 95 % within/ }).waitFor();
+      await context.close();
     });
 
     test("empty, failed and unreadable do not look alike", async () => {

@@ -7,6 +7,7 @@ import { createRoot } from "react-dom/client";
 import * as z from "zod/mini";
 import { queryClient } from "./api-query.ts";
 import { Button } from "./control/button.tsx";
+import { mendLanguage } from "./language.ts";
 import { issuesOf } from "./search-error.tsx";
 import * as SignIn from "./sign-in.ts";
 import { SignedIn } from "./signed-in.tsx";
@@ -23,6 +24,7 @@ import "./style/overview.css";
 
 // zod would try `new Function` and the policy would report it.
 z.config({ jitless: true });
+mendLanguage();
 
 const root = createRoot(document.getElementById("app") as HTMLElement, {
   // An address that cannot be read is the person's, and is said on the page; anything else is a fault of ours.
