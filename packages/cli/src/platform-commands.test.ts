@@ -1,4 +1,4 @@
-/** A gateway that is killed with calls that it answered and never booked, and how they come to be booked. */
+/** Commands against a whole local platform: `smoke`, and `spend reconcile` after a gateway was killed. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -35,8 +35,17 @@ interface Ran {
 
 const run = (...args: string[]) => command("spend", "reconcile", "--from", "1h", "--to", "now", ...args);
 
-function command(...args: string[]): Promise<Ran> {
-  const env = { ...compileCache(), PATH: process.env.PATH, HOME: folder, ...platform.env };
+const command = (...args: string[]) => commandWith({}, ...args);
+
+function commandWith(more: Record<string, string>, ...args: string[]): Promise<Ran> {
+  const env = {
+    ...compileCache(),
+    PATH: process.env.PATH,
+    HOME: folder,
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...platform.env,
+    ...more,
+  };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -178,4 +187,47 @@ test("says what is wrong with its window, and what it lacks", async () => {
     code: 2,
     err: expect.stringContaining("--from must be before --to"),
   });
+});
+
+/** As `command`, with other settings; its output by lines. */
+async function smoke(args: string[], more: Record<string, string> = {}) {
+  const { out, ...ran } = await commandWith(more, ...args);
+  return { ...ran, lines: out.trim().split("\n") };
+}
+
+test("smoke follows one request from API Gateway into S3 and the table, a line each step", async () => {
+  const { code, lines, err } = await smoke(["smoke"]);
+  expect(lines.map((line) => line.split("  ").slice(0, 2).join(" "))).toEqual([
+    "PASS API call",
+    "PASS missing headers are refused",
+    "PASS wrong key is refused",
+    "PASS S3 audit object",
+    "PASS DynamoDB row",
+    "SKIP Lambda logs",
+    "SKIP ECS tasks",
+  ]);
+  expect(err).toBe("");
+  expect(code).toBe(0);
+});
+
+test("smoke says which steps fail, and ends with 1", async () => {
+  const { code, lines, err } = await smoke(["smoke"], { CENTRAL_API_KEY: "not-a-key" });
+  expect(lines[0]).toMatch(/^FAIL {2}API call {2}answered 403/);
+  expect(err).toMatch(/steps failed: API call, .*S3 audit object, DynamoDB row/);
+  expect(code).toBe(1);
+});
+
+test("smoke without a key says what to set", async () => {
+  const { code, err } = await smoke(["smoke"], { CENTRAL_API_KEY: "" });
+  expect(err).toContain("Set CENTRAL_URL (or --url) and CENTRAL_API_KEY.");
+  expect(code).toBe(2);
+});
+
+test.each([
+  ["gpu", "status"],
+  ["logs", "central"],
+])("%s %s refuses the local platform and says why", async (...args) => {
+  const { code, err } = await smoke(args);
+  expect(err).toMatch(/local platform.*--aws/);
+  expect(code).toBe(2);
 });
