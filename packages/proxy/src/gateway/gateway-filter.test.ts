@@ -19,6 +19,8 @@ afterEach(() => {
 });
 
 const CARD = "4111 1111 1111 1111";
+/** Four digits alone are in some key's hash now and then. */
+const CARD_DIGITS = /4111\D?1111/;
 const MODEL = "claude-3-5-sonnet";
 const ask = (content: unknown, more: object = {}) => ({
   model: MODEL,
@@ -62,7 +64,7 @@ describe("the local engine", () => {
       expect(response.status).toBe(400);
       expect(JSON.parse(text)).toMatchObject({ error: { code: "pii_blocked" } });
       expect(text).toContain("CREDIT_CARD");
-      expect(text).not.toContain("4111");
+      expect(text).not.toMatch(CARD_DIGITS);
       const record = await bench.record(idOf(response));
       expect(record).toMatchObject({
         outcome: "blocked",
@@ -71,7 +73,7 @@ describe("the local engine", () => {
       });
     }
     expect(bench.standIn.calls).toHaveLength(0);
-    expect(await everythingKept()).not.toContain("4111");
+    expect(await everythingKept()).not.toMatch(CARD_DIGITS);
     const rows = await bench.database.query('SELECT 1 FROM "LiteLLM_SpendLogs"');
     expect(rows.rowCount).toBe(0);
   });
@@ -97,7 +99,7 @@ describe("the local engine", () => {
     expect(response.status).toBe(200);
     const record = await bench.record(idOf(response));
     expect(record.request).toMatchObject({ body: ask("Hello"), bytes: twice.length });
-    expect(await everythingKept()).not.toContain("4111");
+    expect(await everythingKept()).not.toMatch(CARD_DIGITS);
   });
 
   it("masks where the key asks for it, before the model sees it", async () => {
