@@ -4,34 +4,25 @@ import { reconcile, State } from "@central-llm/core/reconcile";
 import { type Report, verdict } from "@central-llm/core/reconcile-report";
 import { awsSource } from "@central-llm/core/reconcile-source";
 import { Command, Option } from "commander";
-import * as Argument from "./argument.ts";
 import { withConnection } from "./command.ts";
 import type { Connection } from "./connection.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { progress } from "./progress.ts";
+import { refuseEmpty, type Window, withWindow } from "./window.ts";
 
-interface Options {
-  from: string;
-  to: string;
+interface Options extends Window {
   dryRun?: boolean;
   state?: string;
   format: "text" | "json";
 }
 
 export function reconcileCommand(): Command {
-  return new Command("reconcile")
+  return withWindow(new Command("reconcile"))
     .summary("show whether a window of the trail is complete")
     .description(
       "Holds objects, rows and the writers' sequences against each other. Sends objects without a row to ingest again, names " +
         "missing objects and gaps. Requests of the last minutes may still be on their way.",
     )
-    .option(
-      "--from <time>",
-      "begin, e.g. 24h or 2026-11-21",
-      (text) => Argument.instant(text),
-      Argument.instant("25h"),
-    )
-    .option("--to <time>", "end, not included", (text) => Argument.instant(text), Argument.instant("15m"))
     .option("--dry-run", "find only; send nothing to ingest")
     .option("--state <file>", "keep how far it is in this file; a run that was cut off goes on from it")
     .addOption(new Option("-f, --format <format>", "output").choices(["text", "json"]).default("text"))
@@ -50,8 +41,8 @@ Examples:
 }
 
 async function run(connection: Connection, options: Options): Promise<void> {
+  refuseEmpty(options);
   const window = { from: Date.parse(options.from), to: Date.parse(options.to) };
-  if (window.from >= window.to) throw new Failure(EXIT.usage, "--from must be before --to.");
   const { settings, s3, sqs, table } = connection;
   const { ingestQueueUrl } = await connection.queues();
   const source = awsSource({

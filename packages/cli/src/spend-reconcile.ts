@@ -13,28 +13,24 @@ import {
   unbookedCall,
 } from "@central-llm/core/unbooked-call";
 import { Command, Option } from "commander";
-import * as Argument from "./argument.ts";
 import { withConnection } from "./command.ts";
 import type { Connection } from "./connection.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { EXIT } from "./failure.ts";
 import { connectGateway, type GatewayAdmin } from "./gateway-admin.ts";
 import { progress } from "./progress.ts";
+import { refuseEmpty, type Window, withWindow } from "./window.ts";
 
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 /** Objects that are read, and calls that are booked, at a time. */
 const AT_ONCE = 50;
 
-interface Options {
-  from: string;
-  to: string;
+interface Options extends Window {
   dryRun?: boolean;
   format: "text" | "json";
   aws?: boolean;
 }
 
-interface Outcome {
-  from: string;
-  to: string;
+interface Outcome extends Window {
   /** Calls that used a model. */
   calls: number;
   unbooked: number;
@@ -44,19 +40,12 @@ interface Outcome {
 }
 
 export function spendReconcileCommand(): Command {
-  return new Command("reconcile")
+  return withWindow(new Command("reconcile"))
     .summary("book what the audit trail knows and the spend rows do not")
     .description(
       "Holds the gateway's calls in the audit trail against its spend rows and books those that have none: what a gateway had answered " +
         "and not booked when it was killed. A call is booked once, however often this runs.",
     )
-    .option(
-      "--from <time>",
-      "begin, e.g. 24h or 2026-11-21",
-      (text) => Argument.instant(text),
-      Argument.instant("25h"),
-    )
-    .option("--to <time>", "end, not included", (text) => Argument.instant(text), Argument.instant("15m"))
     .option("--dry-run", "find only; book nothing")
     .addOption(new Option("-f, --format <format>", "output").choices(["text", "json"]).default("text"))
     .addHelpText(
@@ -72,8 +61,8 @@ Exit codes: 0 everything is booked, 4 something is not (with --dry-run).
 }
 
 async function run(connection: Connection, options: Options): Promise<void> {
+  refuseEmpty(options);
   const { from, to, dryRun = false } = options;
-  if (from >= to) throw new Failure(EXIT.usage, "--from must be before --to.");
   const gateway = connectGateway(process.env, process.cwd(), options);
   const outcome: Outcome = { from, to, calls: 0, unbooked: 0, booked: 0, usd: 0 };
   const bar = progress("{value} calls, {unbooked} not booked, looked at until {until}", {

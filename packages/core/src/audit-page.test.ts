@@ -1,14 +1,13 @@
 /** What a page costs, and that pages hold every match once, in a day of many statuses and in one in which nearly all fails. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
-import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import type { AwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { SeededRandom } from "@central-llm/local/soak/seeded-random";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AuditFilter } from "./audit-filter.ts";
 import type { AuditRecord } from "./audit-record.ts";
 import { sample } from "./audit-record-sample.ts";
-import * as AuditRow from "./audit-row.ts";
 import * as AuditSearch from "./audit-search.ts";
-import * as AuditTable from "./audit-table.ts";
+import type { AuditTable } from "./audit-table.ts";
+import { type FilledTable, filledTable } from "./testing/filled-table.ts";
 
 const DAY_MS = 86_400_000;
 const ROWS_A_DAY = 2_200;
@@ -18,16 +17,6 @@ const OUTAGE = { from: MIXED.to, to: "2026-11-26T00:00:00.000Z" };
 const QUIET = { from: "2026-11-28T00:00:00.000Z", to: "2026-11-29T00:00:00.000Z" };
 const BOTH = { from: MIXED.from, to: OUTAGE.to };
 
-/** A small generator of its own, so that a failure can be repeated. */
-function random(seed: number) {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-const pick = <T>(next: () => number, values: readonly T[]) => values[Math.floor(next() * values.length)] as T;
-
 const STATUSES = {
   mixed: [200, 200, 200, 200, 200, 200, 0, 201, 302, 400, 404, 429, 499, 500, 502, 503],
   outage: [200, 429, 429, 429, 429, 503, 503, 503, 503, 503],
@@ -36,7 +25,7 @@ const MODELS = ["gpt-x", "ministral", "claude"];
 const PROJECTS = ["big", "big", "big", "small"];
 
 function record(
-  next: () => number,
+  random: SeededRandom,
   at: number,
   begin: string,
   statuses: readonly number[],
@@ -44,21 +33,21 @@ function record(
 ): AuditRecord {
   // Of a client's choice and not at random, so that each run has the same shards.
   const requestId = `job-${begin.slice(0, 10)}-${at}`;
-  const isAccess = next() < accesses;
+  const isAccess = random.chance(accesses);
   return sample({
     requestId,
     clientRequestId: requestId,
     receivedAt: new Date(Date.parse(begin) + Math.floor((at / ROWS_A_DAY) * DAY_MS)).toISOString(),
-    projectId: isAccess ? "access" : pick(next, PROJECTS),
-    userId: `user-${Math.floor(next() * 5)}`,
-    statusCode: pick(next, statuses),
-    profile: isAccess ? "console" : next() < 0.3 ? "gateway" : "central",
-    model: { requested: null, served: pick(next, MODELS), provider: "vllm" },
-    latencyMs: Math.floor(next() * 5_000),
-    http: { method: "POST", path: "/", clientIp: null, userAgent: null, stream: next() < 0.5 },
+    projectId: isAccess ? "access" : random.pick(PROJECTS),
+    userId: `user-${Math.floor(random.between(0, 5))}`,
+    statusCode: random.pick(statuses),
+    profile: isAccess ? "console" : random.chance(0.3) ? "gateway" : "central",
+    model: { requested: null, served: random.pick(MODELS), provider: "vllm" },
+    latencyMs: Math.floor(random.between(0, 5_000)),
+    http: { method: "POST", path: "/", clientIp: null, userAgent: null, stream: random.chance(0.5) },
     response: {
       headers: {},
-      body: next() < 0.01 ? "the Needle is here" : "hay",
+      body: random.chance(0.01) ? "the Needle is here" : "hay",
       bytes: 3,
       chunks: 0,
       complete: true,
@@ -69,32 +58,20 @@ function record(
 const isListed = (one: AuditRecord, { from, to }: { from: string; to: string }) =>
   one.profile !== "console" && one.receivedAt >= from && one.receivedAt < to;
 
+let filled: FilledTable;
 let endpoint: AwsEndpoint;
-let client: DynamoDBClient;
-let table: AuditTable.AuditTable;
+let table: AuditTable;
 const records: AuditRecord[] = [];
 
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint();
-  const { tableName } = await createAuditPlatform(endpoint);
-  client = new DynamoDBClient(clientSettings(endpoint));
-  table = AuditTable.open(client, tableName);
-  const next = random(6);
-  for (let at = 0; at < ROWS_A_DAY; at++) records.push(record(next, at, MIXED.from, STATUSES.mixed));
-  for (let at = 0; at < 700; at++) records.push(record(next, at, OUTAGE.from, STATUSES.outage));
-  for (let at = 0; at < 400; at++) records.push(record(next, at, QUIET.from, STATUSES.mixed, 0.66));
-  const rows = records.map((one) =>
-    AuditRow.fromStored({ ...one, legacy: false }, { bucket: "b", key: "k" }, { maxPreviewChars: 64 }),
-  );
-  expect(await AuditTable.writeRows(table, rows)).toEqual(new Map());
-  endpoint.operations.reset();
+  const random = new SeededRandom(6);
+  for (let at = 0; at < ROWS_A_DAY; at++) records.push(record(random, at, MIXED.from, STATUSES.mixed));
+  for (let at = 0; at < 700; at++) records.push(record(random, at, OUTAGE.from, STATUSES.outage));
+  for (let at = 0; at < 400; at++) records.push(record(random, at, QUIET.from, STATUSES.mixed, 0.66));
+  filled = await filledTable(records);
+  ({ endpoint, table } = filled);
 });
-
-afterAll(async () => {
-  expect(endpoint.operations.count("dynamodb.Scan")).toBe(0);
-  client.destroy();
-  await endpoint.stop();
-});
+afterAll(() => filled.stop());
 
 interface Asked {
   filter: AuditFilter;
@@ -186,14 +163,14 @@ const CONDITIONS: [Partial<AuditFilter>, (one: AuditRecord) => boolean][] = [
 test.each(Array.from({ length: 24 }, (_, seed) => seed))(
   "random filter %i: pages of random size hold every match once, newest first, within their queries",
   async (seed) => {
-    const next = random(1_000 + seed);
-    const chosen = Array.from({ length: Math.floor(next() * 3) }, () => pick(next, CONDITIONS));
+    const random = new SeededRandom(1_000 + seed);
+    const chosen = Array.from({ length: Math.floor(random.between(0, 3)) }, () => random.pick(CONDITIONS));
     const filter = Object.assign({}, ...chosen.map(([one]) => one)) as AuditFilter;
     // Of two conditions on the same field the later one holds.
     const holding = chosen.filter(([one]) =>
       Object.entries(one).every(([name, value]) => filter[name as keyof AuditFilter] === value),
     );
-    const [from = 0, to = 0] = [next(), next()].sort();
+    const [from = 0, to = 0] = [random.next(), random.next()].sort();
     const at = (share: number) =>
       new Date(Date.parse(BOTH.from) + Math.floor(share * 2 * DAY_MS)).toISOString();
     const span = seed % 4 === 0 ? BOTH : { from: at(from), to: at(to + 0.001) };
@@ -201,7 +178,7 @@ test.each(Array.from({ length: 24 }, (_, seed) => seed))(
       .filter((one) => isListed(one, span) && holding.every(([, matches]) => matches(one)))
       .map(({ requestId }) => requestId)
       .reverse();
-    const pages = await pagesOf({ filter, span, limit: () => 1 + Math.floor(next() * 120) });
+    const pages = await pagesOf({ filter, span, limit: () => Math.floor(random.between(1, 121)) });
     expect(
       pages.flatMap(({ rows }) => rows.map(({ requestId }) => requestId)),
       JSON.stringify(filter),

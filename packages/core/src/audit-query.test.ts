@@ -1,28 +1,17 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
-import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
+import { SeededRandom } from "@central-llm/local/soak/seeded-random";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as AuditQuery from "./audit-query.ts";
 import { requestIdAt, sample } from "./audit-record-sample.ts";
-import * as AuditRow from "./audit-row.ts";
-import * as AuditTable from "./audit-table.ts";
+import type { AuditTable } from "./audit-table.ts";
 import { newRequestId } from "./request-id.ts";
 import * as RequestLookUp from "./request-look-up.ts";
+import { type FilledTable, filledTable } from "./testing/filled-table.ts";
 
 const ROWS = 5_000;
 const START = Date.parse("2026-11-28T06:30:00.000Z");
 const DAYS = 5;
 /** Across a month's end, with the edges inside a day. */
 const SPAN = { from: "2026-11-28T06:30:00.000Z", to: "2026-12-03T06:30:00.000Z" };
-
-/** A small generator of its own, so that a failure can be repeated. */
-function random(seed: number) {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 interface Reference {
   requestId: string;
@@ -76,36 +65,18 @@ function record(next: () => number) {
   });
 }
 
-let endpoint: AwsEndpoint;
-let table: AuditTable.AuditTable;
-let client: DynamoDBClient;
+let filled: FilledTable;
+let table: AuditTable;
 const reference: Reference[] = [];
 
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint();
-  const { tableName } = await createAuditPlatform(endpoint);
-  client = new DynamoDBClient(clientSettings(endpoint));
-  table = AuditTable.open(client, tableName);
-  const next = random(2026);
-  const rows = Array.from({ length: ROWS }, () => {
-    const made = record(next);
-    reference.push(made);
-    return AuditRow.fromStored(
-      { ...made, legacy: false },
-      { bucket: "b", key: `logs/${made.requestId}.json` },
-      { maxPreviewChars: 64 },
-    );
-  });
-  expect(await AuditTable.writeRows(table, rows)).toEqual(new Map());
-  endpoint.operations.reset();
+  const random = new SeededRandom(2026);
+  const records = Array.from({ length: ROWS }, () => record(() => random.next()));
+  reference.push(...records);
+  filled = await filledTable(records);
+  ({ table } = filled);
 });
-
-afterAll(async () => {
-  // Nothing above or below may ever have scanned.
-  expect(endpoint.operations.count("dynamodb.Scan")).toBe(0);
-  client.destroy();
-  await endpoint.stop();
-});
+afterAll(() => filled.stop());
 
 const place = ({ receivedAt, requestId }: { receivedAt: string; requestId: string }) =>
   `${receivedAt}#${requestId}`;

@@ -1,14 +1,11 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { clientSettings, createAuditPlatform } from "@central-llm/local/audit-platform";
-import { type AwsEndpoint, startAwsEndpoint } from "@central-llm/local/aws-endpoint";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AuditFilter } from "./audit-filter.ts";
 import * as AuditNeighbours from "./audit-neighbours.ts";
 import type { AuditRecord } from "./audit-record.ts";
 import { requestIdAt, sample } from "./audit-record-sample.ts";
-import * as AuditRow from "./audit-row.ts";
 import * as AuditSearch from "./audit-search.ts";
-import * as AuditTable from "./audit-table.ts";
+import type { AuditTable } from "./audit-table.ts";
+import { type FilledTable, filledTable } from "./testing/filled-table.ts";
 
 const START = Date.parse("2026-11-29T22:00:00.000Z");
 const ROWS = 1_000;
@@ -16,9 +13,8 @@ const ROWS = 1_000;
 const SPAN = { from: "2026-11-29T22:00:00.000Z", to: "2026-12-02T00:00:00.000Z" };
 const LONG_PROJECT = "p".repeat(150);
 
-let endpoint: AwsEndpoint;
-let client: DynamoDBClient;
-let table: AuditTable.AuditTable;
+let filled: FilledTable;
+let table: AuditTable;
 const records: AuditRecord[] = [];
 
 /** Every third, seventh … record differs in one thing, so that each combination of filters has some matches. */
@@ -46,23 +42,11 @@ function record(at: number): AuditRecord {
 }
 
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint();
-  const { tableName } = await createAuditPlatform(endpoint);
-  client = new DynamoDBClient(clientSettings(endpoint));
-  table = AuditTable.open(client, tableName);
   for (let at = 0; at < ROWS; at++) records.push(record(at));
-  const rows = records.map((one) =>
-    AuditRow.fromStored({ ...one, legacy: false }, { bucket: "b", key: "k" }, { maxPreviewChars: 64 }),
-  );
-  expect(await AuditTable.writeRows(table, rows)).toEqual(new Map());
-  endpoint.operations.reset();
+  filled = await filledTable(records);
+  ({ table } = filled);
 });
-
-afterAll(async () => {
-  expect(endpoint.operations.count("dynamodb.Scan")).toBe(0);
-  client.destroy();
-  await endpoint.stop();
-});
+afterAll(() => filled.stop());
 
 const CASES: [string, AuditFilter, (one: AuditRecord) => boolean][] = [
   ["nothing", {}, () => true],

@@ -12,18 +12,17 @@ const Instant = z.iso.datetime();
 const count = z.int().nonnegative();
 
 /** What it takes to look for a call's spend row. */
-export const AuditedCall = z.strictObject({
+const SoughtCall = z.strictObject({
   /** The record's. */
   request_id: Id,
   received_at: Instant,
   /** Whom the record names: of somebody whose data was deleted since, nothing is booked again. */
   user_id: z.string(),
 });
-export type AuditedCall = z.infer<typeof AuditedCall>;
 
 /** What it takes to book it. */
 export const UnbookedCall = z.strictObject({
-  ...AuditedCall.shape,
+  ...SoughtCall.shape,
   completed_at: Instant,
   time_to_first_token_ms: z.number().nonnegative().nullable(),
   path: z.string(),
@@ -45,7 +44,7 @@ export const UnbookedCall = z.strictObject({
 });
 export type UnbookedCall = z.infer<typeof UnbookedCall>;
 
-export const UnbookedQuestion = z.strictObject({ calls: z.array(AuditedCall).max(MOST_UNBOOKED) });
+export const UnbookedQuestion = z.strictObject({ calls: z.array(SoughtCall).max(MOST_UNBOOKED) });
 export const UnbookedAnswer = z.object({ unbooked: z.array(Id) });
 export const BookRequest = z.strictObject({ calls: z.array(UnbookedCall).min(1).max(MOST_UNBOOKED) });
 export const BookAnswer = z.object({ booked: count });

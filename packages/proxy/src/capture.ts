@@ -103,10 +103,7 @@ export class Capture {
     uploader.onNameTaken = (id) => {
       for (const taken of open) if (taken.id === id) taken.name = id;
     };
-    const late = new AbortController();
-    const patience = delay(INTRODUCTION_MS, undefined, { signal: late.signal }).catch(() => {});
-    await Promise.race([uploader.introduced, patience]);
-    late.abort();
+    await Promise.race([uploader.introduced, delay(INTRODUCTION_MS, undefined, { ref: false })]);
     return capture;
   }
 

@@ -1,6 +1,6 @@
 /**
- * One call of an upstream, its answer's body as it comes. In place of undici's own `request`, whose body is a Readable: V8's young
- * collections do not free what hangs on it, so that each call's request and answer grew the old generation (docs/performance.md).
+ * One call of an upstream, its answer's body as it comes: undici's dispatch without the Readable and the AsyncResource that its own
+ * `request` makes for each call.
  */
 import type { Dispatcher } from "undici";
 

@@ -11,7 +11,7 @@ import { anticipate, namesSame } from "./anticipation.ts";
 import { NO_BODY } from "./audited-call.ts";
 import type { CallContext } from "./call-context.ts";
 import type { CallState } from "./call-state.ts";
-import { look } from "./filtered-prompt.ts";
+import { type Looked, look } from "./filtered-prompt.ts";
 import { admitKey, masterAccount, type Understood, understand, unknownModel } from "./model-admission.ts";
 import type { Asked, Json } from "./model-route.ts";
 import { invalid, Refusal } from "./refusal.ts";
@@ -127,15 +127,19 @@ export async function filter(state: CallState, json: Json): Promise<Json> {
     state.kept = NO_BODY;
     return new RefusedRequest(error, "blocked", "filter_unavailable");
   };
+  let looked: Looked;
   try {
-    state.policy = gateway.guard.policyFor(account?.call ?? null);
+    const policy = gateway.guard.policyFor(account?.call ?? null);
+    state.policy = policy;
+    looked = ahead?.looked.policy === policy ? ahead.looked : await look(gateway, body, json, policy);
   } catch (error) {
-    gateway.log.error({ err: error }, "A key's or team's metadata.pii is no policy");
+    gateway.log.error(
+      { err: error },
+      "The filter could not be applied; is a key's or team's metadata.pii no policy?",
+    );
     throw failed(FILTER_UNAVAILABLE);
   }
-  const { policy } = state;
-  const { checked, kept } =
-    ahead?.looked.policy === policy ? ahead.looked : await look(gateway, body, json, policy);
+  const { checked, kept } = looked;
   if (checked.outcome === "failed") {
     gateway.log.error({ cause: checked.cause }, "The filter failed on a request");
     throw failed(checked.error);
