@@ -28,10 +28,11 @@ function scripted() {
   const asked: { answer(): void; fail(message: string): void }[] = [];
   const query = ({ values }: { values: unknown[] }) =>
     new Promise((resolve, reject) => {
-      const count = values.length === 4 ? JSON.parse(String(values[3])).length : 1;
-      const answers = Array.from({ length: count }, () => ({ call: CALL, limits: [], held: false }));
+      const answer = { call: CALL, limits: [], held: false };
+      const row =
+        values.length === 4 ? { answers: JSON.parse(String(values[3])).map(() => answer) } : { answer };
       asked.push({
-        answer: () => resolve({ rows: [{ answers }] }),
+        answer: () => resolve({ rows: [row] }),
         fail: (message) => reject(new Error(message)),
       });
     });

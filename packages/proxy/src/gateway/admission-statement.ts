@@ -1,24 +1,24 @@
-/** The one statement that decides: `central_llm.admit`, or `admit_one` for a request that comes alone (`migrations/`). */
+/** The one statement that decides: `central_llm.admit`, or `admit_lone` for a request that comes alone (`migrations/`). */
 import { LimitState, Refusal } from "@central-llm/core/rate-limit";
 import type pg from "pg";
 import { z } from "zod";
 import type { AdmissionRequest } from "./admission.ts";
 import { CallContext, storable } from "./call-context.ts";
+import { loneAnswer } from "./lone-answer.ts";
 
 const Answer = z.object({
   call: CallContext.nullable(),
   refusal: Refusal.optional(),
-  limits: z.array(LimitState.nullable()).optional(),
+  limits: z.array(LimitState).optional(),
   held: z.boolean().optional(),
-  ample: z.boolean().optional(),
 });
-export type Answer = z.infer<typeof Answer>;
+/** `ample`: as much again could be admitted, so that nobody waits for what this request gives back. Not told of a batch. */
+export type Answer = z.infer<typeof Answer> & { ample?: boolean };
 /** Made once: making a schema costs more than what it checks here. */
 const Answers = z.array(Answer);
 
-const INTERVALS = "$1, make_interval(secs => $2), make_interval(secs => $3)";
-const ADMIT = `SELECT central_llm.admit(${INTERVALS}, $4) AS answers`;
-const ADMIT_ONE = `SELECT json_build_array(central_llm.admit_one(${INTERVALS}, $4, $5, $6, $7, $8, $9, $10)) AS answers`;
+const ADMIT = "SELECT central_llm.admit($1, $2, $3, $4) AS answers";
+const ADMIT_LONE = "SELECT central_llm.admit_lone($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS answer";
 const DEFAULT_LIFETIME_MS = 3_600_000;
 
 /** Who asks: this process, its lease to renew (null: it has one), and the length of a window. */
@@ -28,9 +28,9 @@ export interface Asking {
   windowSeconds: number;
 }
 
-/** @param requests with the id that each one's reservation gets @returns an answer for each, in their order */
+/** @param requests with the id that each one's reservation gets @returns an answer for each, in their order @throws pg's errors */
 export async function decide(
-  pool: pg.Pool,
+  pool: Pick<pg.Pool, "query">,
   { instance, leaseSeconds, windowSeconds }: Asking,
   requests: { id: string; request: AdmissionRequest }[],
 ): Promise<Answer[]> {
@@ -43,25 +43,17 @@ export async function decide(
     cost: Math.max(0, Math.ceil(request.cost * 1e9)),
     lifetime_ms: request.lifetimeMs ?? DEFAULT_LIFETIME_MS,
   }));
-  const asking = [instance, leaseSeconds, windowSeconds];
+  // As text that PostgreSQL reads as intervals: functions that make them cost more.
+  const asking = [instance, leaseSeconds === null ? null : `${leaseSeconds} s`, `${windowSeconds} s`];
   const [only] = wanted;
-  const result = await pool.query(
-    only && wanted.length === 1
-      ? {
-          name: "admit-one",
-          text: ADMIT_ONE,
-          values: [
-            ...asking,
-            only.id,
-            only.token,
-            only.model,
-            only.alias,
-            only.tokens,
-            only.cost,
-            only.lifetime_ms,
-          ],
-        }
-      : { name: "admit", text: ADMIT, values: [...asking, JSON.stringify(wanted)] },
-  );
-  return Answers.parse(result.rows[0].answers);
+  if (!only || wanted.length > 1) {
+    const values = [...asking, JSON.stringify(wanted)];
+    const { rows } = await pool.query({ name: "admit", text: ADMIT, values });
+    return Answers.parse(rows[0].answers);
+  }
+  const { id, token, model, alias, tokens, cost, lifetime_ms } = only;
+  const values = [...asking, id, token, model, alias, tokens, cost, `${lifetime_ms} ms`];
+  const { rows } = await pool.query({ name: "admit-lone", text: ADMIT_LONE, values });
+  const [{ answer }] = rows;
+  return [Array.isArray(answer) ? loneAnswer(answer, only, windowSeconds) : Answer.parse(answer)];
 }

@@ -190,10 +190,9 @@ export class Admissions {
     }
     if (!call) return { outcome: "refused", refusal: { reason: "unknown_key" }, call: null };
     if (this.#settings.WHEN_DATABASE_AWAY === "admit_known") this.#known.remember(request, call);
-    const limits = (answer.limits ?? []).filter((limit) => limit !== null);
     const { token, userId, teamId } = call;
     const reservation = { id: answer.held ? id : null, token, userId, teamId, ample: answer.ample ?? false };
-    return { outcome: "admitted", checked: true, call, limits, reservation };
+    return { outcome: "admitted", checked: true, call, limits: answer.limits ?? [], reservation };
   }
 
   #unavailable(batch: Waiting[], cause: unknown): void {

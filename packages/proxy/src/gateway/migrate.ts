@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { type Database, transaction } from "./database.ts";
 
 /** In their order, each applied once. An applied one is never edited: a change is a new one. */
-const MIGRATIONS = ["001-limit-state", "002-admit", "003-settle", "004-admit-one"];
+const MIGRATIONS = ["001-limit-state", "002-admit", "003-settle", "005-admit-lone"];
 const LITELLM_TABLES = "litellm-tables";
 /** Serialises migrations of processes that start together. */
 const LOCK = 7_164_390_020;
