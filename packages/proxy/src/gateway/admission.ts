@@ -5,6 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { LimitState, Refusal } from "@central-llm/core/rate-limit";
+import { newRequestId } from "@central-llm/core/request-id";
 import type pg from "pg";
 import { z } from "zod";
 import { type Answer, decide } from "./admission-statement.ts";
@@ -130,7 +131,8 @@ export class Admissions {
     }
     for (let attempt = 1; ; attempt++) {
       const begun = performance.now();
-      const ids = batch.map(() => randomUUID());
+      // In the order of time, so that their index is written in one place.
+      const ids = batch.map(() => newRequestId().id);
       try {
         const answers = await this.#ask(batch, ids);
         this.#answeredAt = performance.now();

@@ -17,10 +17,12 @@ export class AnswerWriter {
     this.#stallMs = stallMs;
   }
 
-  /** @param headers a flat list may name one twice */
+  /** Goes out with what is written in this turn of the event loop, or else at its end. @param headers a flat list may name one twice */
   head(status: number, headers: Record<string, string> | string[]): void {
     this.#response.writeHead(status, headers);
-    this.#response.flushHeaders();
+    setImmediate(() => {
+      if (this.chunks === 0 && !this.#response.writableEnded) this.#response.flushHeaders();
+    });
   }
 
   /** Resolves when more may be written. @returns null when it may be at once @throws Error when the client is gone */

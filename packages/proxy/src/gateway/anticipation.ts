@@ -1,6 +1,6 @@
 /**
- * While the database decides about a request, its prompt is looked at and its intent written, by what the key's last admission said
- * of it: two waits become one. The decision has the last word. Where it says something else of the key, the prompt is looked at
+ * While the database decides about a request, its prompt is looked at, its intent written and the model's call made ready, by what the key's last
+ * admission said of it: two waits become one. The decision has the last word. Where it says something else of the key, the prompt is looked at
  * again and the record restated; where it refuses, nothing of this is left but the intent of a request that did come.
  */
 import type { CallContext } from "./call-context.ts";
@@ -49,9 +49,12 @@ function lookAhead(state: CallState, call: CallContext, json: Json): void {
     const policy = gateway.guard.policyFor(call);
     const looked = look(gateway, body, json, policy);
     // With one engine that is local, it is no promise.
-    if (looked instanceof Promise || looked.checked.outcome === "failed") return;
-    const blocked = looked.checked.outcome === "blocked";
+    if (looked instanceof Promise) return;
+    const { checked } = looked;
+    if (checked.outcome === "failed") return;
+    const blocked = checked.outcome === "blocked";
     state.ahead = { call, looked, begun: blocked ? null : audited.beginAhead(state.factsAs(call, looked)) };
+    if (!blocked && checked.body === json) state.prepared?.draft?.(gateway.bedrock);
   } catch (error) {
     // The pipeline comes to the same and answers for it.
     gateway.log.debug({ requestId: audited.name, err: error }, "A request could not be looked at ahead");

@@ -172,6 +172,24 @@ describe.each(["sdk", "signed"] as const)("transport %s", (transport) => {
     server.close();
   });
 
+  if (transport === "signed")
+    it("sends a draft as it was signed, once; another attempt is signed anew", async () => {
+      let signed = 0;
+      const credentials = async () => {
+        signed++;
+        return { accessKeyId: "AKID", secretAccessKey: "secret" };
+      };
+      const client = gateway.connect({ credentials });
+      const hello = input("Hello");
+      client.draft(target, false, hello);
+      expect(signed).toBe(1);
+      for (const times of [1, 2]) {
+        const { output } = await client.converse(target, hello);
+        expect(output?.message?.content).toEqual([{ text: "You said: Hello" }]);
+        expect(signed).toBe(times);
+      }
+    });
+
   it("keeps what it read of many streams at once apart", async () => {
     const ability = gateway.models.find("claude-3-5-sonnet")?.ability as ChatAbility;
     const texts = await Promise.all(

@@ -35,6 +35,11 @@ export class BedrockClient {
       settings.transport === "sdk" ? new SdkTransport(settings) : new SignedTransport(settings);
   }
 
+  /** Makes the request of a call that will most likely be made, of the same input. */
+  draft(target: BedrockTarget, stream: boolean, input: ConverseInput): void {
+    this.#transport.draft?.(target, stream ? "converse-stream" : "converse", input);
+  }
+
   /** @throws UpstreamError */
   converse(target: BedrockTarget, input: ConverseInput, signal?: AbortSignal): Promise<ConverseResponse> {
     return this.#call(signal, (attempt) => this.#transport.converse(target, input, attempt));

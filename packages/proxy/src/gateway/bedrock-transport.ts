@@ -25,6 +25,8 @@ export interface Invoked {
 
 /** Each call throws what Bedrock said as an Error whose name is the exception's, or the network's error. */
 export interface BedrockTransport {
+  /** Makes a call's request before it is certain that it will be made: when it is, that is done already. */
+  draft?(target: BedrockTarget, operation: "converse" | "converse-stream", input: ConverseInput): void;
   converse(target: BedrockTarget, input: ConverseInput, signal: AbortSignal): Promise<ConverseResponse>;
   /** Resolves when the answer's head is there. */
   converseStream(

@@ -13,7 +13,7 @@ import type { ToldUpstream } from "./compatible-client.ts";
 import type { Looked } from "./filtered-prompt.ts";
 import type { Gateway } from "./gateway.ts";
 import { assertedUser, attribute, type Caller, NOBODY } from "./gateway-caller.ts";
-import type { Json, ModelRoute } from "./model-route.ts";
+import type { Json, ModelRoute, Prepared } from "./model-route.ts";
 import type { PolicyInForce } from "./pii-guard.ts";
 import type { StreamAnswer } from "./stream-answer.ts";
 
@@ -36,6 +36,8 @@ export class CallState {
   /** The request as the audit keeps it, once the filter has seen it. */
   kept: KeptBody | null = null;
   findings: readonly Finding[] = [];
+  /** Of the model that the client's name most likely stands for. */
+  prepared: Prepared | null = null;
   account: CallAccount | null = null;
   /** What was done while the database decided. */
   ahead: Ahead | null = null;

@@ -1,6 +1,7 @@
 /** Where a request that was read as Converse's goes: to Bedrock, or as a chat completion to a server of OpenAI's wire. */
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
 import type { BedrockTarget, CompatibleTarget, Model } from "@central-llm/core/model";
+import type { BedrockClient } from "./bedrock-client.ts";
 import { chatAsConverse, chunksAsConverse } from "./chat-as-converse.ts";
 import { converseAsChat } from "./converse-as-chat.ts";
 import type { Calling } from "./model-route.ts";
@@ -12,6 +13,7 @@ export interface ConverseTransport {
     model: Model,
     input: ConverseInput,
   ): {
+    draft?(bedrock: BedrockClient, stream: boolean): void;
     whole(calling: Calling): Promise<ConverseResponse>;
     stream(calling: Calling): Promise<AsyncIterable<StreamEvent>>;
   };
@@ -21,6 +23,7 @@ export const onBedrock: ConverseTransport = {
   ready(model, input) {
     const target = model.target as BedrockTarget;
     return {
+      draft: (bedrock, stream) => bedrock.draft(target, stream, input),
       whole: ({ bedrock, signal }) => bedrock.converse(target, input, signal),
       stream: ({ bedrock, signal }) => bedrock.converseStream(target, input, signal),
     };

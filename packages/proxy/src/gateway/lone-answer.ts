@@ -6,22 +6,25 @@ import type { CallContext } from "./call-context.ts";
 // The types are those of the function's variables. A schema would check them again in each request's round trip.
 type Text = string | null;
 type Count = number | null;
-type CallValues = [
+type OwnerValues = [
   ...[token: string, keyName: Text, keyAlias: Text, userId: Text, userEmail: Text, teamId: Text],
-  ...[teamAlias: Text, organizationId: Text, spend: number, maxBudget: Count, tpmLimit: Count],
-  ...[rpmLimit: Count, modelAlias: Text, allowedRoutes: string[] | null, metadata: unknown],
-  teamMetadata: unknown,
+  ...[teamAlias: Text, organizationId: Text, modelAlias: Text, allowedRoutes: string[] | null],
+  ...[metadata: unknown, teamMetadata: unknown],
 ];
-/** Counters with this request in them, beside their limits; null where nothing is held. */
+/** Counters with this request in them, beside their limits; counters are null where nothing is held. */
 type ScopeValues = [
   ...[held: boolean, windowStart: Text, requests: Count, rpm: Count, tokens: Count, tpm: Count],
   /** US dollars; `reserved` in billionths. */
   ...[inFlight: Count, parallel: Count, spend: Count, reserved: Count, budget: Count],
 ];
 
-const SCOPES = ["api_key", "team", "user"] as const;
-const CALL_VALUES = 16;
+const OWNER_VALUES = 12;
 const SCOPE_VALUES = 11;
+/** Where the values of each begin. */
+const KEY = OWNER_VALUES;
+const TEAM = KEY + SCOPE_VALUES;
+const USER = TEAM + SCOPE_VALUES;
+const END = USER + SCOPE_VALUES;
 
 /** What a request asked for; `cost` in billionths of a US dollar. */
 export interface Wanted {
@@ -31,30 +34,31 @@ export interface Wanted {
 
 /** @throws Error when it is no such list */
 export function loneAnswer(values: unknown[], wanted: Wanted, windowSeconds: number): Answer {
-  if (values.length !== CALL_VALUES + SCOPES.length * SCOPE_VALUES) {
-    throw new Error(`admit_lone answered ${values.length} values`);
-  }
-  const answer = { call: callOf(values as CallValues), limits: [] as LimitState[], held: false, ample: true };
-  SCOPES.forEach((scope, at) => {
-    const begin = CALL_VALUES + at * SCOPE_VALUES;
-    const counted = values.slice(begin, begin + SCOPE_VALUES) as ScopeValues;
-    if (!counted[0]) return;
-    answer.held = true;
-    answer.ample &&= isAmple(counted, wanted);
-    const limit = limitOf(scope, counted, windowSeconds);
-    if (limit) answer.limits.push(limit);
-  });
-  return answer;
+  if (values.length !== END) throw new Error(`admit_lone answered ${values.length} values`);
+  const key = values.slice(KEY, TEAM) as ScopeValues;
+  const team = values.slice(TEAM, USER) as ScopeValues;
+  const user = values.slice(USER) as ScopeValues;
+  const limits: LimitState[] = [];
+  noteLimit(limits, "api_key", key, windowSeconds);
+  noteLimit(limits, "team", team, windowSeconds);
+  noteLimit(limits, "user", user, windowSeconds);
+  return {
+    call: callOf(values as OwnerValues, key),
+    limits,
+    held: key[0] || team[0] || user[0],
+    ample: isAmple(key, wanted) && isAmple(team, wanted) && isAmple(user, wanted),
+  };
 }
 
-function callOf(values: CallValues): CallContext {
+function callOf(values: OwnerValues, key: ScopeValues): CallContext {
   const [token, keyName, keyAlias, userId, userEmail, teamId, teamAlias, organizationId] = values;
-  const [, , , , , , , , spend, maxBudget, tpmLimit, rpmLimit, modelAlias, allowedRoutes] = values;
+  const [, , , , , , , , modelAlias, allowedRoutes, metadata, teamMetadata] = values;
+  const [, , , rpmLimit, , tpmLimit, , , spend, , maxBudget] = key;
   return {
     ...{ token, keyName, keyAlias, userId, userEmail, teamId, teamAlias, organizationId },
-    ...{ spend, maxBudget, tpmLimit, rpmLimit, modelAlias, allowedRoutes },
-    metadata: recordOf(values[14]),
-    teamMetadata: recordOf(values[15]),
+    ...{ spend: spend ?? 0, maxBudget, tpmLimit, rpmLimit, modelAlias, allowedRoutes },
+    metadata: recordOf(metadata),
+    teamMetadata: recordOf(teamMetadata),
   };
 }
 
@@ -65,14 +69,15 @@ function recordOf(value: unknown): Record<string, unknown> | null {
   throw new Error("a key's or team's metadata is no object");
 }
 
-function limitOf(
+function noteLimit(
+  limits: LimitState[],
   scope: LimitState["scope"],
   [, windowStart, requests, rpm, tokens, tpm]: ScopeValues,
   windowSeconds: number,
-): LimitState | null {
-  if (rpm === null && tpm === null) return null;
+): void {
+  if (rpm === null && tpm === null) return;
   const resetAt = new Date(Date.parse(windowStart ?? "") + windowSeconds * 1_000);
-  return { scope, rpm, requests: requests ?? 0, tpm, tokens: tokens ?? 0, resetAt };
+  limits.push({ scope, rpm, requests: requests ?? 0, tpm, tokens: tokens ?? 0, resetAt });
 }
 
 /** Whether as much again could be admitted. */

@@ -54,6 +54,7 @@ function chat(wire: ChatWire, transport: ConverseTransport): ModelRoute["prepare
       estimate: chatEstimate(model, ability, input, maxOutputTokens),
       promptTokens: estimateTokens(input),
       dropped: translated.dropped,
+      draft: (bedrock) => call.draft?.(bedrock, translated.stream),
       async run(calling) {
         if (translated.stream) {
           const events = await call.stream(calling);

@@ -93,7 +93,11 @@ export async function read(state: CallState, continues: boolean): Promise<{ json
 
 export async function admit(state: CallState, key: string, json: Json, asked: Asked): Promise<Understood> {
   const { gateway, route, left } = state;
-  const readFor = (model: Model) => understand(gateway, route, json, model, asked);
+  const readFor = (model: Model) => {
+    const understood = understand(gateway, route, json, model, asked);
+    state.prepared = understood.prepared;
+    return understood;
+  };
   if (sameSecret(key, gateway.config.LITELLM_MASTER_KEY)) {
     state.caller = { kind: "master" };
     const model = gateway.config.models.find(asked.model);

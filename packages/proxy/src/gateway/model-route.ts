@@ -78,6 +78,8 @@ export interface Prepared {
   /** The prompt alone, for calls of which the provider never says what they used. */
   promptTokens: number;
   dropped: readonly string[];
+  /** Does of the first attempt what can be done before it is certain. */
+  draft?(bedrock: BedrockClient): void;
   run(calling: Calling): Promise<ModelAnswer>;
 }
 

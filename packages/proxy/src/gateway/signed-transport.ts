@@ -8,7 +8,7 @@ import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { BedrockTarget } from "@central-llm/core/model";
 import { Pool } from "undici";
 import { AwsSigner } from "../aws-signature.ts";
-import { callUpstream, type UpstreamAnswer } from "../upstream-call.ts";
+import { callUpstream, type UpstreamAnswer, type UpstreamRequest } from "../upstream-call.ts";
 import type { BedrockTransport, Invoked, TransportSettings } from "./bedrock-transport.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { ConverseInput, StreamEvent } from "./translation.ts";
@@ -20,16 +20,26 @@ interface Region {
   signer: AwsSigner;
 }
 
+/** A request as it goes over the wire. */
+type Signed = Omit<UpstreamRequest, "signal">;
+
 export class SignedTransport implements BedrockTransport {
   readonly #settings: TransportSettings;
   readonly #credentials: NonNullable<TransportSettings["credentials"]>;
   readonly #regions = new Map<string, Region>();
+  readonly #drafts = new WeakMap<object, Promise<Signed>>();
   /** AWS's time minus ours, learnt from a refusal. */
   #skewMs = 0;
 
   constructor(settings: TransportSettings) {
     this.#settings = settings;
     this.#credentials = settings.credentials ?? defaultProvider();
+  }
+
+  draft(target: BedrockTarget, operation: "converse" | "converse-stream", input: ConverseInput): void {
+    const drafted = this.#signed(target, target.modelId, operation, input);
+    drafted.catch(() => {}); // The call itself comes to the same, and tells of it.
+    this.#drafts.set(input, drafted);
   }
 
   async converse(
@@ -68,13 +78,28 @@ export class SignedTransport implements BedrockTransport {
   }
 
   async #post(
-    { region }: BedrockTarget,
+    target: BedrockTarget,
     modelId: string,
     operation: string,
     request: object,
     signal: AbortSignal,
   ): Promise<UpstreamAnswer> {
-    const { pool, host, prefix, signer } = this.#region(region);
+    const drafted = this.#drafts.get(request);
+    // Another attempt is signed anew: a signature has its time.
+    this.#drafts.delete(request);
+    const signed = await (drafted ?? this.#signed(target, modelId, operation, request));
+    const response = await callUpstream(this.#region(target.region).pool, { ...signed, signal });
+    if (response.statusCode === 200) return response;
+    throw await this.#refusal(response);
+  }
+
+  async #signed(
+    { region }: BedrockTarget,
+    modelId: string,
+    operation: string,
+    request: object,
+  ): Promise<Signed> {
+    const { host, prefix, signer } = this.#region(region);
     const path = `${prefix}/model/${escaped(modelId)}/${operation}`;
     const body = JSON.stringify(request, encodeBytes);
     const headers = {
@@ -86,9 +111,7 @@ export class SignedTransport implements BedrockTransport {
     const credentials =
       typeof this.#credentials === "function" ? await this.#credentials() : this.#credentials;
     const signed = signer.sign("POST", path, headers, credentials, Date.now() + this.#skewMs);
-    const response = await callUpstream(pool, { method: "POST", path, headers: signed, body, signal });
-    if (response.statusCode === 200) return response;
-    throw await this.#refusal(response);
+    return { method: "POST", path, headers: signed, body };
   }
 
   async #refusal({ statusCode, headers, body }: UpstreamAnswer): Promise<Error> {

@@ -116,8 +116,8 @@ BEGIN
         want_tokens, want_cost);
     END IF;
     RETURN json_build_array(
-      key_hash, k_key_name, k_key_alias, k_user_id, u_user_email, k_team_id, t_team_alias, k_organization_id, k_spend, k_budget, k_tpm, k_rpm,
-      model_alias, k_allowed_routes, k_metadata, t_metadata,
+      key_hash, k_key_name, k_key_alias, k_user_id, u_user_email, k_team_id, t_team_alias, k_organization_id, model_alias, k_allowed_routes,
+      k_metadata, t_metadata,
       k_held, k_start, k_requests, k_rpm, k_tokens, k_tpm, k_flying, k_parallel, k_spend, k_reserved, k_budget,
       t_held, t_start, t_requests, t_rpm, t_tokens, t_tpm, t_flying, t_parallel, t_spend, t_reserved, t_budget,
       u_held, u_start, u_requests, u_rpm, u_tokens, u_tpm, u_flying, u_parallel, u_spend, u_reserved, u_budget
