@@ -3,9 +3,9 @@ import { chart, dashboard, logTable } from "./dashboard-widget.ts";
 import { firewallLogs } from "./firewall-logs.ts";
 import { balancer, firewall, rds } from "./gateway-alarms.ts";
 import { databaseLogs } from "./gateway-database.ts";
-import { containerLogs, gateway } from "./gateway-service.ts";
+import { containerLogs, gateway, onBedrock } from "./gateway-service.ts";
 import { APPLICATION, FIREWALL } from "./log-queries.ts";
-import { named, settings } from "./stage.ts";
+import { named } from "./stage.ts";
 
 const MINUTES = 60;
 const task = (metricName: string) => ({
@@ -22,7 +22,6 @@ const bedrock = (metricName: string, ModelId: string) => ({
   statistic: "Sum",
   period: 5 * MINUTES,
 });
-const models = settings.gateway?.models ?? [];
 const rules = [
   "AWSManagedRulesAmazonIpReputationList",
   "AWSManagedRulesCommonRuleSet",
@@ -77,13 +76,13 @@ dashboard("GatewayDashboard", named("LLMLite-Dashboard"), [
   chart("Replication", [{ label: "lag", metric: rds("ReplicaLag", "Maximum") }]),
   chart(
     "Bedrock requests per model",
-    models.map(({ name, bedrockId }) => ({ label: name, metric: bedrock("Invocations", bedrockId) })),
+    onBedrock.map(({ name, modelId }) => ({ label: name, metric: bedrock("Invocations", modelId) })),
   ),
   chart(
     "Bedrock token usage",
-    models.flatMap(({ name, bedrockId }) => [
-      { label: `${name} in`, metric: bedrock("InputTokenCount", bedrockId) },
-      { label: `${name} out`, metric: bedrock("OutputTokenCount", bedrockId) },
+    onBedrock.flatMap(({ name, modelId }) => [
+      { label: `${name} in`, metric: bedrock("InputTokenCount", modelId) },
+      { label: `${name} out`, metric: bedrock("OutputTokenCount", modelId) },
     ]),
   ),
   logTable(

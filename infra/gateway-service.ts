@@ -6,6 +6,8 @@ import { certificateFor, pointTo } from "./domain.ts";
 import { encryptedBucket } from "./encrypted-bucket.ts";
 import { key } from "./encryption.ts";
 import { DATABASE_NAME, database, passwordSecretArn } from "./gateway-database.ts";
+import { bedrockModels, keyVariables } from "./gateway-models.ts";
+import { bedrockRights, countingRight } from "./gateway-rights.ts";
 import { proxyRepository } from "./image-build.ts";
 import { LITELLM_PORT, litellmContainers, SCRATCH_VOLUME } from "./litellm-container.ts";
 import { logGroup } from "./log-group.ts";
@@ -21,6 +23,7 @@ const { gateway: configured } = settings;
 if (!configured || !gatewaySecurity) throw new Error("this stage has no gateway");
 const { guardrail } = configured;
 const litellm = configured.engine === "litellm";
+export const onBedrock = bedrockModels(configured.models, region);
 
 export const containerLogs = logGroup("GatewayLogs", `/ecs/${named("llmlite-proxy")}`);
 logGroup("GatewayInsightsLogs", `/aws/ecs/containerinsights/${named("llmlite-cluster")}/performance`);
@@ -43,6 +46,33 @@ new aws.secretsmanager.SecretVersion("MasterKeyValue", {
   secretString: masterKey.value,
 });
 
+/** `OPENAI_API_KEY` → `OpenaiApiKey`: SST's secrets have names like classes. */
+const className = (variable: string) =>
+  variable
+    .split("_")
+    .map((word) => word.slice(0, 1) + word.slice(1).toLowerCase())
+    .join("");
+
+// Keys of OpenAI-compatible servers, each set once a stage as the master key is.
+const serverKeys = keyVariables(configured.models).map((variable) => {
+  const name = className(variable);
+  const secret = new aws.secretsmanager.Secret(
+    `${name}Secret`,
+    {
+      name: named(`llmlite-${variable.toLowerCase().replaceAll("_", "-")}`),
+      description: `Key of a model's server: ${variable}`,
+      kmsKeyId: key.arn,
+      recoveryWindowInDays: settings.production ? 30 : 7,
+    },
+    holdsData,
+  );
+  new aws.secretsmanager.SecretVersion(`${name}Value`, {
+    secretId: secret.id,
+    secretString: new sst.Secret(name).value,
+  });
+  return { variable, arn: secret.arn };
+});
+
 const databaseEnvironment = {
   DATABASE_HOST: database.address,
   DATABASE_PORT: "5432",
@@ -52,6 +82,7 @@ const secrets = {
   DATABASE_USERNAME: $interpolate`${passwordSecretArn}:username::`,
   DATABASE_PASSWORD: $interpolate`${passwordSecretArn}:password::`,
   LITELLM_MASTER_KEY: masterKeySecret.arn,
+  ...Object.fromEntries(serverKeys.map(({ variable, arn }) => [variable, arn])),
 };
 
 const accessLogs = encryptedBucket("AccessLogBucket", {
@@ -76,12 +107,8 @@ const taskRole = serviceRole(
     // The daily cost file; GetObject is for HeadObject, and ListBucket lets S3 say "not there" instead of "forbidden".
     { actions: ["s3:GetObject", "s3:PutObject"], resources: [$interpolate`${costTracking.arn}/daily/*`] },
     { actions: ["s3:ListBucket"], resources: [costTracking.arn] },
-    {
-      actions: ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
-      resources: configured.models.map(
-        ({ bedrockId }) => `arn:aws:bedrock:${region}::foundation-model/${bedrockId}`,
-      ),
-    },
+    ...bedrockRights(onBedrock, accountId),
+    ...(litellm ? [] : [countingRight(onBedrock)]),
     ...(guardrail
       ? [
           {
@@ -145,7 +172,7 @@ export const gateway = new LiteLlmGateway("Gateway", {
     name: named("ecsTaskExecutionRole"),
     repositories: [proxyRepository],
     logGroups: [containerLogs],
-    secrets: [passwordSecretArn, masterKeySecret.arn],
+    secrets: [passwordSecretArn, masterKeySecret.arn, ...serverKeys.map(({ arn }) => arn)],
   }),
   certificateArn: certificateFor("Gateway", host),
   webAclArn: webAcl.arn,

@@ -1,4 +1,5 @@
 /** LiteLLM's own container, for `engine: "litellm"`: behind our proxy, on the task's localhost. */
+import { litellmModels } from "./gateway-models.ts";
 import { logsTo, pairs } from "./proxy-container.ts";
 import { type Gateway, reference } from "./settings.ts";
 import { region } from "./stage.ts";
@@ -11,10 +12,7 @@ export const SCRATCH_VOLUME = "scratch";
 /** LiteLLM's config.yaml, as JSON (which is YAML). No value in it is a secret: it names environment variables. */
 export function litellmConfig(models: Gateway["models"]): string {
   return JSON.stringify({
-    model_list: models.map(({ name, bedrockId }) => ({
-      model_name: name,
-      litellm_params: { model: `bedrock/${bedrockId}`, aws_region_name: region },
-    })),
+    model_list: litellmModels(models, region),
     litellm_settings: { drop_params: true, request_timeout: 900, telemetry: false },
     general_settings: {
       master_key: "os.environ/LITELLM_MASTER_KEY",

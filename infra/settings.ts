@@ -1,4 +1,5 @@
 /** What differs between stages: parsed once, so that a stage that misses a setting says which before AWS is asked. */
+import { type Model as ListedModel, ModelEntry } from "@central-llm/core/model";
 import { z } from "zod";
 import { stages } from "./stages.ts";
 
@@ -115,11 +116,22 @@ const Database = z.strictObject({
   deletionProtection: z.boolean(),
 });
 
+const ShortModel = z.strictObject({ name: z.string(), bedrockId: z.string() });
+const isShort = (entry: unknown) => typeof entry === "object" && entry !== null && "bedrockId" in entry;
+/** A union of the two would say of a wrong entry only that it is neither. */
+const GatewayModel = z.unknown().transform((entry, context): z.infer<typeof ShortModel> | ListedModel => {
+  const parsed = (isShort(entry) ? ShortModel : ModelEntry).safeParse(entry);
+  if (parsed.success) return parsed.data;
+  for (const { path, message } of parsed.error.issues) context.addIssue({ code: "custom", path, message });
+  return z.NEVER;
+});
+
 const Gateway = z.strictObject({
   /** docs/decisions/gateway-engine.md says when to choose which. */
   engine: z.enum(["litellm", "native"]),
   litellm: Image,
-  models: z.array(z.strictObject({ name: z.string(), bedrockId: z.string() })).min(1),
+  /** A name and Bedrock's id (of a model or an inference profile), or a whole entry: docs/models.md. */
+  models: z.array(GatewayModel).min(1),
   /** A Bedrock guardrail of the account that finds personal data, in place of our own filter; null takes ours. */
   guardrail: z.strictObject({ id: z.string().regex(/^[a-z0-9]+$/), version: z.string() }).nullable(),
   /** Fargate units; the issue's 1 vCPU and 2 GB are our proxy's, LiteLLM's container gets as much again. */

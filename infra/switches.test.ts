@@ -17,6 +17,20 @@ import {
 } from "./plan/resource.ts";
 
 const REMOTE_WRITE = "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write";
+const CLAUDE = '{ name: "claude-3-opus", bedrockId: "anthropic.claude-3-opus-20240229-v1:0" },';
+const SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+const PROFILED = { name: "claude-sonnet-4-5", bedrockId: `eu.${SONNET}` };
+const COMPATIBLE = {
+  name: "gpt-4o",
+  target: {
+    provider: "openai-compatible",
+    url: "https://api.openai.com/v1",
+    apiKeyEnv: "OPENAI_API_KEY",
+    limitParameter: "max_completion_tokens",
+  },
+  price: { input: 2.5, output: 10 },
+  ability: { kind: "chat", contextWindow: 128_000, maxOutputTokens: 16_384 },
+};
 const SWITCHED: [from: string, to: string][] = [
   ["interfaceEndpoints: false", "interfaceEndpoints: true"],
   ["allowedCountries: null", 'allowedCountries: ["DE", "GB"]'],
@@ -33,6 +47,7 @@ const SWITCHED: [from: string, to: string][] = [
   ["ami: null", 'ami: "ami-0123456789abcdef0"'],
   ['engine: "litellm"', 'engine: "native"'],
   ["guardrail: null", 'guardrail: { id: "gr4711", version: "3" }'],
+  [CLAUDE, `${CLAUDE}\n    ${JSON.stringify(PROFILED)},\n    ${JSON.stringify(COMPATIBLE)},`],
 ];
 
 let plan: Plan;
@@ -135,4 +150,37 @@ test("the native engine is one line away: our proxy alone, on the same database,
     DATABASE_NAME: "litellm_db",
     DATABASE_HOST: "llmlite-postgres.eu-central-1.rds.amazonaws.com",
   });
+});
+
+test("a model behind an inference profile may be called in other regions, but only by way of it", () => {
+  const profile = `arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.${SONNET}`;
+  const Action = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"];
+  const { statements } = rightsOf(plan, only(plan, "aws:iam/role:Role", "GatewayTaskRole"));
+  const aboutIt = statements.filter((statement) => JSON.stringify(statement).includes("sonnet-4-5"));
+  expect(aboutIt).toEqual([
+    expect.objectContaining({ Action, Resource: [profile] }),
+    expect.objectContaining({
+      Action,
+      Resource: [
+        `arn:aws:bedrock:*::foundation-model/${SONNET}`,
+        `arn:aws:bedrock:::foundation-model/${SONNET}`,
+      ],
+      Condition: { StringEquals: { "bedrock:InferenceProfileArn": [profile] } },
+    }),
+    // Tokens are counted without it.
+    expect.objectContaining({
+      Action: ["bedrock:CountTokens"],
+      Resource: expect.arrayContaining([`arn:aws:bedrock:eu-central-1::foundation-model/${SONNET}`]),
+    }),
+  ]);
+});
+
+test("a model on a server of OpenAI's wire gets its key from a secret of the stage", () => {
+  const [proxy = {}] = containersOf(only(plan, "aws:ecs/taskDefinition:TaskDefinition", "GatewayTask"));
+  const secret = proxy.secrets.find(({ name }: Inputs) => name === "OPENAI_API_KEY");
+  const { models } = parseGatewayConfig({ ...environmentOf(proxy), ...secretsOf(proxy) });
+  expect(models.find("gpt-4o")?.target).toMatchObject({ apiKeyEnv: "OPENAI_API_KEY" });
+  const { statements } = rightsOf(plan, only(plan, "aws:iam/role:Role", "GatewayExecutionRole"));
+  const readable = statements.find(({ Action }) => Action.includes("secretsmanager:GetSecretValue"));
+  expect(readable?.Resource).toContain(secret.valueFrom);
 });

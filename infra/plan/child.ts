@@ -20,6 +20,12 @@ const { deserializeProperties } = platformRequire("@pulumi/pulumi/runtime/rpc");
 const { MockMonitor } = platformRequire("@pulumi/pulumi/runtime/mocks");
 const { leakedPromises } = platformRequire("@pulumi/pulumi/runtime/debuggable");
 
+// People set a stage's secrets; a plan has one for each. (SST looks for them in its environment.)
+process.env = new Proxy(process.env, {
+  get: (values, name) =>
+    Reflect.get(values, name) ?? (String(name).startsWith("SST_SECRET_") ? "plan-only" : undefined),
+});
+
 // A dynamic resource serialises its provider's source, which loads a compiler; the plan wants its inputs only.
 pulumi.dynamic.Resource = class extends pulumi.CustomResource {
   constructor(provider: { type: string }, name: string, props: Inputs, opts: unknown) {

@@ -23,6 +23,7 @@ const gateway = change("gateway");
 const firewall = change("web-firewall");
 const console = change("console");
 const monitoring = change("monitoring");
+const switches = change("switches");
 
 export const MUTATIONS: Mutation[] = [
   network("stages.ts", '["10.1.13.0/24", "10.1.14.0/24"]', '["10.1.21.0/24", "10.1.22.0/24"]'),
@@ -81,7 +82,7 @@ export const MUTATIONS: Mutation[] = [
   gateway("components/litellm-gateway.ts", "scaleInCooldown: 300", "scaleInCooldown: 60"),
   gateway("gateway-service.ts", "DATABASE_PASSWORD: $interpolate`${passwordSecretArn}:password::`,", ""),
   gateway("gateway-service.ts", "MODELS: JSON.stringify(configured.models),", "MODELS: masterKey.value,"),
-  permissions("gateway-service.ts", "foundation-model/${bedrockId}", "foundation-model/*"),
+  permissions("gateway-rights.ts", "foundation-model/${modelId}", "foundation-model/*"),
   console("console-sign-in.ts", 'mfa: "on"', 'mfa: "optional"'),
   monitoring("alarm.ts", "alarmActions: [topic.arn]", "alarmActions: []"),
   monitoring("gateway-alarms.ts", "threshold: { above: 3 }", "threshold: { above: 30 }"),
@@ -95,4 +96,6 @@ export const MUTATIONS: Mutation[] = [
   api("central-api.ts", "String(known.status)", '"500"'),
   gateway("gateway-service.ts", "DATABASE_HOST: database.address,", ""),
   gateway("gateway-service.ts", "GATEWAY_ENGINE: configured.engine", 'GATEWAY_ENGINE: "native"'),
+  switches("gateway-rights.ts", 'variable: "bedrock:InferenceProfileArn"', 'variable: "aws:PrincipalArn"'),
+  switches("gateway-service.ts", ", ...serverKeys.map(({ arn }) => arn)]", "]"),
 ];

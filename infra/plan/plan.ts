@@ -70,7 +70,6 @@ function runChild(stage: string, root: string, resultFile: string): Promise<void
         ...Object.fromEntries(kept),
         NODE_OPTIONS: "--enable-source-maps --no-deprecation --disable-warning=ExperimentalWarning",
         CENTRAL_LLM_PLAN: "1",
-        SST_SECRET_GatewayMasterKey: "plan-only",
       },
     });
     let output = "";

@@ -95,6 +95,8 @@ const model = z.strictObject({
   ]),
 });
 
+/** One entry of the list, for whoever keeps lists in a configuration of its own. */
+export const ModelEntry = model;
 export type Model = z.output<typeof model>;
 export type ModelSetting = z.input<typeof model>;
 export type BedrockTarget = z.output<typeof bedrock>;
