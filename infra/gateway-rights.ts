@@ -36,12 +36,12 @@ export function bedrockRights(models: readonly BedrockModel[], accountId: $util.
 }
 
 /** Tokens are counted by the foundation model itself, in the profile's own region. */
-export function countingRight(models: readonly BedrockModel[]): Right {
+export function countingRights(models: readonly BedrockModel[]): Right[] {
   const resources = models
     .filter(({ modelId }) => !modelId.startsWith("arn:"))
     .map(
       ({ region, modelId }) =>
         `arn:aws:bedrock:${region}::foundation-model/${PROFILE.exec(modelId)?.[1] ?? modelId}`,
     );
-  return { actions: ["bedrock:CountTokens"], resources };
+  return resources.length > 0 ? [{ actions: ["bedrock:CountTokens"], resources }] : [];
 }

@@ -7,7 +7,7 @@ import { encryptedBucket } from "./encrypted-bucket.ts";
 import { key } from "./encryption.ts";
 import { DATABASE_NAME, database, passwordSecretArn } from "./gateway-database.ts";
 import { bedrockModels, keyVariables } from "./gateway-models.ts";
-import { bedrockRights, countingRight } from "./gateway-rights.ts";
+import { bedrockRights, countingRights } from "./gateway-rights.ts";
 import { proxyRepository } from "./image-build.ts";
 import { LITELLM_PORT, litellmContainers, SCRATCH_VOLUME } from "./litellm-container.ts";
 import { logGroup } from "./log-group.ts";
@@ -108,7 +108,7 @@ const taskRole = serviceRole(
     { actions: ["s3:GetObject", "s3:PutObject"], resources: [$interpolate`${costTracking.arn}/daily/*`] },
     { actions: ["s3:ListBucket"], resources: [costTracking.arn] },
     ...bedrockRights(onBedrock, accountId),
-    ...(litellm ? [] : [countingRight(onBedrock)]),
+    ...(litellm ? [] : countingRights(onBedrock)),
     ...(guardrail
       ? [
           {
