@@ -31,7 +31,13 @@ const PAGES: {
       await page.getByRole("list", { name: "Conversation" }).waitFor();
     },
   },
-  { name: "drawer", path: `/audit?record=${CONVERSATION_ID}`, person: "viewer", ready: "Neighbouring calls" },
+  {
+    name: "drawer",
+    // Of one project: soon after midnight the list of all comes in two answers, and its pager moves in between.
+    path: `/audit?project=knowledge-search&record=${CONVERSATION_ID}`,
+    person: "viewer",
+    ready: "Neighbouring calls",
+  },
   { name: "dead-letters", path: "/dead-letters", person: "operator", ready: "" },
   { name: "exports", path: "/exports", person: "auditor", ready: "Exports" },
   { name: "keys", path: "/keys", person: "admin", ready: "" },

@@ -18,8 +18,16 @@ async function cut(page: Page, hold?: { nth: number; until: Promise<void> }) {
     if (nth === hold?.nth) await hold.until;
     url.searchParams.delete("cursor");
     url.searchParams.set("limit", "50");
-    const response = await route.fetch({ url: url.href });
+    let response = await route.fetch({ url: url.href });
     const answer = await response.json();
+    // Soon after midnight the first answer has today's calls alone.
+    for (let next = answer.nextCursor; next !== null && answer.rows.length < ALL; ) {
+      url.searchParams.set("cursor", next);
+      response = await route.fetch({ url: url.href });
+      const older = await response.json();
+      answer.rows.push(...older.rows);
+      next = older.nextCursor;
+    }
     const [from, to] = [Date.parse(answer.from), Date.parse(answer.to)];
     const more = nth + 1 < ALL;
     const json = {
