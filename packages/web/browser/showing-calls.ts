@@ -50,7 +50,7 @@ export function showingCalls(stage: () => ConsoleStage): void {
         .waitFor();
       await page.getByRole("button", { name: "Remove all filters" }).click();
       await settled(page);
-      expect(await rowsOf(page, "Calls").count()).toBe(50);
+      await soon(() => rowsOf(page, "Calls").count()).toBe(50);
       expect(TODAY).toBeGreaterThan(50);
 
       await page.route("**/api/audit?*", (route) => route.abort());
